@@ -1,0 +1,1 @@
+"""The product: what the function app runs. Imports point one way; see STYLE in CONTRIBUTING.md."""

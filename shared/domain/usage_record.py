@@ -1,0 +1,97 @@
+"""The ledger's entry: what one attempt used, by whom, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from shared.domain.principal import Principal
+
+
+class UsageSource(StrEnum):
+    """Where a count comes from. A count that is not known is never written as 0."""
+
+    REPORTED = "reported"  # by Azure
+    ESTIMATED = "estimated"  # by us, with tiktoken, from all that was sent
+    PARTIAL = "partial"  # by us, from what had arrived when the stream was cut: a lower bound
+    UNAVAILABLE = "unavailable"  # nobody knows
+    NOT_APPLICABLE = "not_applicable"  # the operation uses no tokens, or never reached a model
+
+
+class Outcome(StrEnum):
+    """How an attempt ended."""
+
+    COMPLETED = "completed"  # answered in full
+    REFUSED_BY_US = "refused_by_us"  # never sent
+    REFUSED_BY_AZURE = "refused_by_azure"  # answered with an error status
+    CUT_BY_CALLER = "cut_by_caller"  # the caller hung up
+    CUT_BY_UPSTREAM = "cut_by_upstream"  # the answer broke off
+    UPSTREAM_UNREACHABLE = "upstream_unreachable"  # no answer at all
+    TIMED_OUT = "timed_out"  # upstream was silent for too long
+    ABANDONED = "abandoned"  # the worker died; what is known is what was known at the beginning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenUsage:
+    """
+    Tokens of one call. Cached and reasoning tokens are parts, not extras.
+
+    `None` means not known. `method` says how an estimate was made, as
+    `o200k_base` or `o200k_base (unknown model)`.
+    """
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    source: UsageSource
+    method: str | None = None
+
+
+NO_TOKENS = TokenUsage(source=UsageSource.NOT_APPLICABLE)
+UNKNOWN_TOKENS = TokenUsage(source=UsageSource.UNAVAILABLE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenCall:
+    """
+    A call that has begun: all that is known before its first byte goes upstream.
+
+    `call_id` is ours, made once per attempt; with `begun_at` it is the row's key, so
+    every write of the same attempt lands on the same row.
+    """
+
+    call_id: str
+    begun_at: datetime
+    principal: Principal
+    operation: str
+    method: str
+    resource: str
+    deployment: str | None = None
+    api_version: str | None = None
+    streamed: bool = False
+    requested_model: str | None = None
+    user_label: str | None = None
+    caller_address: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageRecord:
+    """One row of the table `usage`. Times are aware UTC; durations are milliseconds."""
+
+    call: OpenCall
+    ended_at: datetime
+    duration_ms: int
+    outcome: Outcome
+    usage: TokenUsage
+    status: int | None = None
+    first_chunk_ms: int | None = None
+    model: str | None = None
+    finish_reason: str | None = None
+    error_code: str | None = None
+    apim_request_id: str | None = None
+    region: str | None = None
+    request_bytes: int = 0
+    response_bytes: int = 0

@@ -1,0 +1,165 @@
+"""What use cases need from outside, as small Protocols. Adapters fulfil them; so do the fakes in tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from shared.domain.gateway_key import GatewayKey
+from shared.domain.principal import VerifiedClaims
+from shared.domain.token_counting import CountableCall
+from shared.domain.usage_record import OpenCall, TokenUsage, UsageRecord
+
+Header = tuple[bytes, bytes]
+Buffer = bytes | bytearray | memoryview
+
+
+class Clock(Protocol):
+    """Two clocks: one for when, one for how long."""
+
+    def now(self) -> datetime:
+        """Return the time of day, aware UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds since some fixed point; never goes back."""
+        ...
+
+
+class UsageLedger(Protocol):
+    """Writes what calls used. Every write may be repeated without harm."""
+
+    async def begin(self, call: OpenCall) -> None:
+        """
+        Make the beginning of a call durable.
+
+        Raises:
+            StorageError: it is not durable.
+        """
+        ...
+
+    async def end(self, record: UsageRecord) -> None:
+        """
+        Make the end of a call durable: one row, which a repeated end replaces.
+
+        Raises:
+            StorageError: it is not durable.
+        """
+        ...
+
+
+class UsageRecords(Protocol):
+    """Reads the ledger."""
+
+    def between(
+        self, begun_from: datetime, begun_before: datetime, *, tenant_id: str | None = None, object_id: str | None = None
+    ) -> AsyncIterator[Sequence[UsageRecord]]:
+        """
+        Yield the records begun in [begun_from, begun_before), a page at a time, by day and principal.
+
+        With a tenant and object id, only those of that principal.
+
+        Raises:
+            StorageError: the ledger cannot be read.
+        """
+        ...
+
+
+class GatewayKeys(Protocol):
+    """Keeps gateway keys, hashed."""
+
+    async def find(self, key_hash: str) -> GatewayKey | None:
+        """Return the key with this hash. Raises StorageError."""
+        ...
+
+    async def put(self, key: GatewayKey) -> None:
+        """Keep a key, or keep it changed. Raises StorageError."""
+        ...
+
+    async def all(self) -> Sequence[GatewayKey]:
+        """Return every key, oldest first. Raises StorageError."""
+        ...
+
+
+class TokenVerifier(Protocol):
+    """Checks Entra access tokens."""
+
+    async def verify(self, unverified_token: str) -> VerifiedClaims:
+        """
+        Return the claims of a token whose signature, issuer, audience and times are right.
+
+        Raises:
+            PrincipalNotProved: the token proves nothing; the message says why.
+            KeysUnavailable: the signing keys cannot be had.
+        """
+        ...
+
+
+class TokenCounter(Protocol):
+    """Counts tokens where Azure reported none."""
+
+    async def estimate(self, call: CountableCall) -> TokenUsage:
+        """Return an estimate that carries its source and method. Never raises for odd input."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamRequest:
+    """A request as it goes to Azure OpenAI, but for our credentials."""
+
+    method: str
+    path: bytes  # percent-encoded, as it came
+    query: bytes
+    headers: Sequence[Header] = field(default=())
+    body: Sequence[Buffer] | AsyncIterator[bytes] = ()
+    content_length: int | None = None
+
+
+class UpstreamResponse(Protocol):
+    """An answer whose headers have arrived. Close it, whatever happens."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Sequence[Header]:
+        """The end-to-end headers, in order and as they were spelt."""
+        ...
+
+    def header(self, name: str) -> str | None:
+        """Return the first header of this name, in any case."""
+        ...
+
+    async def next_chunk(self) -> bytes:
+        """
+        Return the next bytes of the body, b"" at its end.
+
+        Raises:
+            UpstreamCut: the body broke off.
+            UpstreamTimedOut: nothing came for too long.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of the connection. Never raises."""
+        ...
+
+
+class Upstream(Protocol):
+    """Azure OpenAI."""
+
+    @property
+    def resource(self) -> str:
+        """The host name of the resource."""
+        ...
+
+    async def send(self, request: UpstreamRequest) -> UpstreamResponse:
+        """
+        Send a request and return when the answer's headers have arrived.
+
+        Raises:
+            UpstreamUnreachable, UpstreamTimedOut, UpstreamNotAuthorized
+        """
+        ...

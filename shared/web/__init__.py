@@ -1,0 +1,1 @@
+"""HTTP in and out: request to call, answer or error to response."""

@@ -1,0 +1,3 @@
+"""Fixtures that more than one folder of tests needs."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""One fake per port. Each passes the contract tests of the real adapter."""
+
+from __future__ import annotations
