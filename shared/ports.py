@@ -54,7 +54,12 @@ class UsageRecords(Protocol):
     """Reads the ledger."""
 
     def between(
-        self, begun_from: datetime, begun_before: datetime, *, tenant_id: str | None = None, object_id: str | None = None
+        self,
+        begun_from: datetime,
+        begun_before: datetime,
+        *,
+        tenant_id: str | None = None,
+        object_id: str | None = None,
     ) -> AsyncIterator[Sequence[UsageRecord]]:
         """
         Yield the records begun in [begun_from, begun_before), a page at a time, by day and principal.
@@ -76,6 +81,10 @@ class GatewayKeys(Protocol):
 
     async def put(self, key: GatewayKey) -> None:
         """Keep a key, or keep it changed. Raises StorageError."""
+        ...
+
+    async def mark_used(self, key_hash: str, used_at: datetime) -> None:
+        """Keep when a key was last used, and change nothing else of it. Raises StorageError."""
         ...
 
     async def all(self) -> Sequence[GatewayKey]:

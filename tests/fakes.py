@@ -1,3 +1,221 @@
 """One fake per port. Each passes the contract tests of the real adapter."""
 
 from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from shared.domain.errors import CallerError, LedgerError, PrincipalNotProved, UpstreamCut
+from shared.domain.gateway_key import GatewayKey
+from shared.domain.principal import VerifiedClaims
+from shared.domain.relayed_headers import header_value
+from shared.domain.token_counting import CountableCall
+from shared.domain.usage_record import UNKNOWN_TOKENS, OpenCall, TokenUsage, UsageRecord
+from shared.ports import Header, UpstreamRequest
+
+
+class FakeClock:
+    """A Clock that stands still until it is moved."""
+
+    def __init__(self, now: datetime = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)) -> None:
+        self._now = now
+        self._monotonic = 1000.0
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._monotonic
+
+    def advance(self, seconds: float) -> None:
+        """Move both clocks."""
+        self._now += timedelta(seconds=seconds)
+        self._monotonic += seconds
+
+
+class FakeGatewayKeys:
+    """GatewayKeys in memory. Set `failure` to have everything raise it; `finds` counts the reads of one key."""
+
+    def __init__(self, *keys: GatewayKey) -> None:
+        self.held = {key.key_hash: key for key in keys}
+        self.failure: LedgerError | None = None
+        self.finds = 0
+
+    async def find(self, key_hash: str) -> GatewayKey | None:
+        self.finds += 1
+        self._fail()
+        return self.held.get(key_hash)
+
+    async def put(self, key: GatewayKey) -> None:
+        self._fail()
+        self.held[key.key_hash] = key
+
+    async def mark_used(self, key_hash: str, used_at: datetime) -> None:
+        self._fail()
+        if key := self.held.get(key_hash):
+            self.held[key_hash] = replace(key, last_used_at=used_at)
+
+    async def all(self) -> Sequence[GatewayKey]:
+        self._fail()
+        return sorted(self.held.values(), key=lambda key: key.issued_at)
+
+    def _fail(self) -> None:
+        if self.failure:
+            raise self.failure
+
+
+class FakeTokenCounter:
+    """A TokenCounter that says what it is told to; `calls` are those it was asked about."""
+
+    def __init__(self, usage: TokenUsage = UNKNOWN_TOKENS) -> None:
+        self.usage = usage
+        self.calls: list[CountableCall] = []
+
+    async def estimate(self, call: CountableCall) -> TokenUsage:
+        self.calls.append(call)
+        return self.usage
+
+
+class FakeTokenVerifier:
+    """A TokenVerifier that knows the tokens it is given. Set `failure` to have it raise that."""
+
+    def __init__(self, tokens: Mapping[str, VerifiedClaims] | None = None) -> None:
+        self.tokens = dict(tokens or {})
+        self.failure: LedgerError | None = None
+
+    async def verify(self, unverified_token: str) -> VerifiedClaims:
+        if self.failure:
+            raise self.failure
+        if unverified_token not in self.tokens:
+            raise PrincipalNotProved("access token is not one the test made")
+        return self.tokens[unverified_token]
+
+
+class FakeUsageLedger:
+    """
+    A UsageLedger in memory: `open` holds what has begun and not ended, `records` what has ended, by call id.
+
+    Set `begin_failure` or `end_failure` to have that raise it.
+    """
+
+    def __init__(self) -> None:
+        self.open: dict[str, OpenCall] = {}
+        self.records: dict[str, UsageRecord] = {}
+        self.begin_failure: LedgerError | None = None
+        self.end_failure: LedgerError | None = None
+
+    async def begin(self, call: OpenCall) -> None:
+        if self.begin_failure:
+            raise self.begin_failure
+        self.open[call.call_id] = call
+
+    async def end(self, record: UsageRecord) -> None:
+        if self.end_failure:
+            raise self.end_failure
+        self.records[record.call.call_id] = record
+        self.open.pop(record.call.call_id, None)
+
+
+class FakeUsageRecords:
+    """UsageRecords of a FakeUsageLedger, two a page. Set `failure` to have it raise that."""
+
+    def __init__(self, ledger: FakeUsageLedger) -> None:
+        self._ledger = ledger
+        self.failure: LedgerError | None = None
+
+    async def between(
+        self,
+        begun_from: datetime,
+        begun_before: datetime,
+        *,
+        tenant_id: str | None = None,
+        object_id: str | None = None,
+    ) -> AsyncIterator[Sequence[UsageRecord]]:
+        if self.failure:
+            raise self.failure
+        found = [
+            record
+            for record in self._ledger.records.values()
+            if begun_from <= record.call.begun_at < begun_before
+            and (record.call.principal.tenant_id, record.call.principal.object_id)
+            == (tenant_id or record.call.principal.tenant_id, object_id or record.call.principal.object_id)
+        ]
+        found.sort(key=_day_and_principal)
+        for start in range(0, len(found), 2):
+            yield found[start : start + 2]
+
+
+def _day_and_principal(record: UsageRecord) -> tuple[str, str, str, str]:
+    call = record.call
+    begun_at = call.begun_at.astimezone(UTC).isoformat(timespec="microseconds")
+    return begun_at[:10], call.principal.tenant_id, call.principal.object_id, begun_at
+
+
+class FakeUpstreamResponse:
+    """
+    An UpstreamResponse that plays a script: bytes to hand out, an error to raise, a float of seconds to wait.
+
+    `is_closed` says that the connection was let go.
+    """
+
+    def __init__(self, status: int, headers: Sequence[Header], script: Sequence[bytes | Exception | float]) -> None:
+        self.status = status
+        self.headers = headers
+        self.is_closed = False
+        self._script = list(script)
+        self._silent_until: float | None = None
+
+    def header(self, name: str) -> str | None:
+        return header_value(self.headers, name.lower().encode())
+
+    async def next_chunk(self) -> bytes:
+        while self._script:
+            step = self._script[0]
+            if isinstance(step, float):
+                await self._wait(step)
+            self._script.pop(0)
+            if isinstance(step, Exception):
+                raise step
+            if isinstance(step, bytes) and step:
+                return step
+        return b""
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+    async def _wait(self, seconds: float) -> None:
+        # A reader that gives up and comes again does not begin the wait anew.
+        now = asyncio.get_running_loop().time()
+        self._silent_until = self._silent_until or now + seconds
+        await asyncio.sleep(self._silent_until - now)
+        self._silent_until = None
+
+
+class FakeUpstream:
+    """An Upstream that gives the answers it was made with, in order; `requests` and `bodies` are what it got."""
+
+    resource = "contoso.openai.azure.com"
+
+    def __init__(self, *answers: FakeUpstreamResponse | LedgerError) -> None:
+        self.requests: list[UpstreamRequest] = []
+        self.bodies: list[bytes] = []
+        self._answers = list(answers)
+
+    async def send(self, request: UpstreamRequest) -> FakeUpstreamResponse:
+        self.requests.append(request)
+        self.bodies.append(await self._read(request))
+        answer = self._answers.pop(0)
+        if isinstance(answer, LedgerError):
+            raise answer
+        return answer
+
+    async def _read(self, request: UpstreamRequest) -> bytes:
+        if isinstance(request.body, Sequence):
+            return b"".join(request.body)
+        try:
+            return b"".join([chunk async for chunk in request.body])
+        except CallerError as error:
+            # As the real client: what broke the body comes back as a broken connection.
+            raise UpstreamCut("the connection to Azure OpenAI broke") from error

@@ -7,74 +7,124 @@ credential, a prompt or an answer.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class LedgerError(Exception):
-    """The root: catch it at the edge, never in between."""
+    """The root: catch it at the edge, never in between. `code` is what callers and rows see."""
+
+    code: ClassVar[str] = "internal_error"
 
 
 class CallerError(LedgerError):
     """The caller can mend it."""
 
+    code = "bad_request"
+
 
 class PrincipalNotProved(CallerError):
     """No credential, or one that proves nothing."""
+
+    code = "invalid_credentials"
 
 
 class PrincipalNotAllowed(CallerError):
     """We know who it is, and it may not do this."""
 
+    code = "not_allowed"
+
 
 class MalformedRequest(CallerError):
     """The request cannot be understood."""
+
+    code = "malformed_request"
 
 
 class BodyTooLarge(CallerError):
     """The request body is over the limit."""
 
+    code = "body_too_large"
+
 
 class HeadersTooLarge(CallerError):
     """The request headers together are over the limit."""
+
+    code = "headers_too_large"
+
+
+class KeyNotFound(CallerError):
+    """No gateway key has this id, or more than one."""
+
+    code = "key_not_found"
+
+
+class CallerGone(CallerError):
+    """The caller hung up before its request was here."""
+
+    code = "caller_gone"
 
 
 class UpstreamError(LedgerError):
     """Azure OpenAI gave no answer. An error status it did send is an answer."""
 
+    code = "upstream_error"
+
 
 class UpstreamUnreachable(UpstreamError):
-    """No connection, or it broke before the answer's headers."""
+    """No connection: nothing was sent."""
+
+    code = "upstream_unreachable"
 
 
 class UpstreamTimedOut(UpstreamError):
     """No sign of life within the time allowed."""
 
+    code = "upstream_timed_out"
+
 
 class UpstreamCut(UpstreamError):
-    """The answer broke off in the middle."""
+    """The connection broke after something was sent: Azure may have done the work."""
+
+    code = "upstream_cut"
 
 
 class UpstreamNotAuthorized(UpstreamError):
     """We got no token to show upstream."""
 
+    code = "upstream_not_authorized"
+
 
 class StorageError(LedgerError):
     """The storage account failed us."""
+
+    code = "storage_error"
 
 
 class StorageUnavailable(StorageError):
     """Down, throttled or too slow: the same request may succeed later."""
 
+    code = "storage_unavailable"
+
 
 class StorageRejected(StorageError):
     """Storage refused this request and would refuse it again."""
+
+    code = "storage_rejected"
 
 
 class KeysUnavailable(LedgerError):
     """Entra's signing keys cannot be had, so no token can be checked."""
 
+    code = "signing_keys_unavailable"
+
 
 class OurError(LedgerError):
     """A fault of this program or its settings."""
 
+    code = "internal_error"
+
 
 class SettingsInvalid(OurError):
     """The settings are missing or wrong; the message names all of them."""
+
+    code = "settings_invalid"

@@ -5,11 +5,20 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from shared.domain.principal import Principal
 
 KEY_PREFIX = "aoai-"
 _ID_LENGTH = 12
+
+
+class KeyState(StrEnum):
+    """What has become of a key."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +37,18 @@ class GatewayKey:
         """The public name of the key, for lists and logs: the start of its hash."""
         return key_id(self.key_hash)
 
-    def is_valid_at(self, now: datetime) -> bool:
-        """Return whether the key opens the gate at `now` (aware UTC)."""
+    def state_at(self, now: datetime) -> KeyState:
+        """Return what has become of the key at `now` (aware UTC). Only an active one opens the gate."""
         if self.revoked_at is not None and now >= self.revoked_at:
-            return False
-        return self.expires_at is None or now < self.expires_at
+            return KeyState.REVOKED
+        if self.expires_at is not None and now >= self.expires_at:
+            return KeyState.EXPIRED
+        return KeyState.ACTIVE
+
+
+def is_gateway_key(unverified: str) -> bool:
+    """Return whether a credential is meant for us, right or wrong: whether it begins as our keys do."""
+    return unverified.startswith(KEY_PREFIX)
 
 
 def hash_key(unverified_key: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,7 +16,8 @@ from shared.domain.errors import PrincipalNotProved
 GATEWAY_TENANT = "gateway"
 
 # What an id may hold. Ids become table keys, where `/ \ # ?` and controls are refused.
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.@-]{0,63}")
+_ID_LIMIT = 64
+_ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9.@-]{{0,{_ID_LIMIT - 1}}}")
 _NAME_LIMIT = 256
 
 
@@ -77,6 +79,34 @@ class Principal:
             name=_name(claims),
             roles=_roles(claims),
         )
+
+    @classmethod
+    def from_name(cls, name: str, *, app_id: str | None = None, roles: frozenset[str] = frozenset()) -> Principal:
+        """
+        Return the principal that exists only here, for a team or an application without an Entra identity.
+
+        Its object id is the name in small ASCII letters, digits and dashes: keys issued to the same
+        name, or to one that differs only in what that drops, are charged to the same principal.
+
+        Raises:
+            PrincipalNotProved: nothing of the name is left.
+        """
+        object_id = _slug(name)
+        if not object_id:
+            raise PrincipalNotProved("the principal's name has no Latin letter or digit to make an object id of")
+        return cls(
+            tenant_id=GATEWAY_TENANT,
+            object_id=object_id,
+            kind=PrincipalKind.GATEWAY,
+            app_id=app_id,
+            name=name[:_NAME_LIMIT],
+            roles=roles,
+        )
+
+
+def _slug(name: str) -> str:
+    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", ascii_name.lower())[:_ID_LIMIT].strip("-")
 
 
 def _required(claims: Mapping[str, Any], name: str) -> str:

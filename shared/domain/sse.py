@@ -11,6 +11,9 @@ import re
 _BLANK_LINE = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
+# The most bytes of a blank line that can stand at the end of what is held: "\r\n\r".
+_BEGUN_BLANK_LINE = 3
+
 
 class SseSplitter:
     """Cuts a byte stream into its events; joined again, they are the stream."""
@@ -25,7 +28,9 @@ class SseSplitter:
         data = self._held + chunk if self._held else chunk
         events = []
         start = 0
-        for end in _BLANK_LINE.finditer(data):
+        # What is held was searched before: to search it anew with every chunk would take
+        # seconds for an event of some megabytes, as a large response is.
+        for end in _BLANK_LINE.finditer(data, max(0, len(self._held) - _BEGUN_BLANK_LINE)):
             # A carriage return at the very end may be the first half of "\r\n", so it ends
             # an event only once the next byte is here.
             if end.end() == len(data) and data[-1] == 0x0D:

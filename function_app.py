@@ -1,0 +1,35 @@
+"""Which trigger runs which use case. It decides nothing."""
+
+import azure.functions as func
+from azurefunctions.extensions.http.fastapi import Request, Response
+
+from shared import bootstrap
+from shared.web.platform import mend_platform
+
+mend_platform()
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+
+# The SDKs use these; OPTIONS is CORS, which the platform answers where it is set.
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+
+
+@app.function_name("relay_call")
+@app.route("openai/{*path}", methods=METHODS)
+async def relay_call(request: Request) -> Response:
+    """Relay a call to Azure OpenAI and charge it to its principal."""
+    return await (await bootstrap.app()).relay_call(request)
+
+
+@app.function_name("query_usage")
+@app.route("usage", methods=["GET"])
+async def query_usage(request: Request) -> Response:
+    """Answer who used what."""
+    return await (await bootstrap.app()).query_usage(request)
+
+
+@app.function_name("healthz")
+@app.route("healthz", methods=["GET"])
+async def healthz(request: Request) -> Response:
+    """Say whether this instance can do its job."""
+    return await (await bootstrap.app()).health(request)

@@ -1,0 +1,174 @@
+"""How a hand-written request to the Table service proves whose it is: account key, SAS, or Entra token."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import format_datetime
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from azure.core.credentials import AccessToken, AzureNamedKeyCredential, AzureSasCredential
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import AzureError
+from azure.data.tables.aio import TableServiceClient
+
+from shared.domain.errors import SettingsInvalid, StorageUnavailable
+from shared.ports import Clock
+
+SCOPE = "https://storage.azure.com/.default"
+# Ahead of its end, so that no request carries a token that ends on the way.
+_REFRESH_AHEAD_SECONDS = 300
+
+TableCredential = AzureNamedKeyCredential | AzureSasCredential | AsyncTokenCredential | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableEndpoint:
+    """Where the tables are, as https://account.table.core.windows.net, and what opens them."""
+
+    url: str
+    query: str = field(default="", repr=False)  # a SAS, where the URL carries it
+    credential: TableCredential = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, service: TableServiceClient) -> TableEndpoint:
+        """Return the endpoint the SDK's client speaks to: connection strings are read in one place."""
+        url, _, query = service.url.partition("?")
+        return cls(url=url.rstrip("/"), query=query, credential=service.credential)
+
+
+class Authorization(Protocol):
+    """Signs requests, one by one."""
+
+    @property
+    def query(self) -> str:
+        """What is added to every URL; may be empty."""
+        ...
+
+    async def headers(self, path: str) -> Mapping[str, str]:
+        """
+        Return the headers for a request to this percent-encoded path below the service's URL.
+
+        Raises:
+            StorageUnavailable: no token can be had just now.
+        """
+        ...
+
+    def renew(self) -> bool:
+        """Forget what the service did not accept; return whether another try may have something better."""
+        ...
+
+
+def authorization(endpoint: TableEndpoint, clock: Clock) -> Authorization:
+    """
+    Return what signs requests to an endpoint.
+
+    Raises:
+        SettingsInvalid: there is nothing to sign with.
+    """
+    credential = endpoint.credential
+    if isinstance(credential, AzureNamedKeyCredential):
+        return SharedKeyLite(endpoint.url, credential, clock)
+    if isinstance(credential, AzureSasCredential):
+        return SharedAccessSignature(credential.signature)
+    if credential is not None:
+        return BearerToken(credential, clock)
+    if endpoint.query:
+        return SharedAccessSignature(endpoint.query)
+    raise SettingsInvalid("the table endpoint has no account key, SAS or identity")
+
+
+class SharedKeyLite:
+    """
+    Signs with the account key.
+
+    https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key
+    """
+
+    query = ""
+
+    def __init__(self, url: str, credential: AzureNamedKeyCredential, clock: Clock) -> None:
+        self._account, key = credential.named_key
+        self._key = base64.b64decode(key)
+        # The emulator has the account in its path too, so there it stands twice.
+        self._resource = f"/{self._account}{urlsplit(url).path}/"
+        self._clock = clock
+
+    async def headers(self, path: str) -> Mapping[str, str]:
+        """Return a signature of the date and path. Never raises."""
+        date = format_datetime(self._clock.now(), usegmt=True)
+        signature = hmac.digest(self._key, f"{date}\n{self._resource}{path}".encode(), "sha256")
+        return {
+            "x-ms-date": date,
+            "Authorization": f"SharedKeyLite {self._account}:{base64.b64encode(signature).decode()}",
+        }
+
+    def renew(self) -> bool:
+        """Return False: the key is the key."""
+        return False
+
+
+class SharedAccessSignature:
+    """Shows a SAS, which goes into the URL."""
+
+    def __init__(self, signature: str) -> None:
+        self.query = signature.removeprefix("?")
+
+    async def headers(self, path: str) -> Mapping[str, str]:  # noqa: ARG002 - a SAS is good for every path
+        """Return nothing. Never raises."""
+        return {}
+
+    def renew(self) -> bool:
+        """Return False: the SAS is the SAS."""
+        return False
+
+
+class BearerToken:
+    """Shows an Entra token, and takes the next before this one ends."""
+
+    query = ""
+
+    def __init__(self, credential: AsyncTokenCredential, clock: Clock) -> None:
+        self._credential = credential
+        self._clock = clock
+        self._token: AccessToken | None = None
+        self._refreshing = asyncio.Lock()
+
+    async def headers(self, path: str) -> Mapping[str, str]:  # noqa: ARG002 - a token is good for every path
+        """
+        Return the token.
+
+        Raises:
+            StorageUnavailable: there is none, and none can be had just now.
+        """
+        token = self._token
+        if token is None or self._seconds_left(token) < _REFRESH_AHEAD_SECONDS:
+            token = await self._refresh()
+        return {"Authorization": f"Bearer {token.token}"}
+
+    def renew(self) -> bool:
+        """Forget the token, and return whether there was one to forget."""
+        had_one = self._token is not None
+        self._token = None
+        return had_one
+
+    async def _refresh(self) -> AccessToken:
+        # One asks, the others wait and take what it got.
+        async with self._refreshing:
+            token = self._token
+            if token is not None and self._seconds_left(token) >= _REFRESH_AHEAD_SECONDS:
+                return token
+            try:
+                self._token = await self._credential.get_token(SCOPE)
+            except AzureError as error:
+                if token is None or self._seconds_left(token) <= 0:
+                    raise StorageUnavailable(f"no token for storage: {type(error).__name__}") from error
+                return token
+            return self._token
+
+    def _seconds_left(self, token: AccessToken) -> float:
+        return token.expires_on - self._clock.now().timestamp()

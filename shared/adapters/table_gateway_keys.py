@@ -1,0 +1,135 @@
+"""Gateway keys in the table `keys`: one row a key, none of which can be used to call.
+
+| column | type | what |
+| --- | --- | --- |
+| PartitionKey | string | the first 2 letters of the hash, so that finds spread over 256 partitions |
+| RowKey | string | the SHA-256 of the key, as hex; its first 12 letters are the key's id |
+| TenantId, ObjectId, Kind | string | the principal the key proves |
+| AppId, Name | string | what else is known of the principal; no column where nothing is |
+| Roles | string | its roles, a JSON array |
+| IssuedAt | datetime | UTC, as all times |
+| ExpiresAt, RevokedAt | datetime | no column where it does not expire, or is not revoked |
+| LastUsedAt | datetime | at most an hour behind; no column before the first use |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.data.tables import UpdateMode
+from azure.data.tables.aio import TableClient
+
+from shared.adapters.table_service import storage_errors
+from shared.domain.errors import PrincipalNotProved, StorageRejected
+from shared.domain.gateway_key import GatewayKey, key_id
+from shared.domain.principal import Principal, PrincipalKind
+
+TABLE = "keys"
+
+
+class TableGatewayKeys:
+    """
+    Fulfils GatewayKeys. The table is made by the first write; before that there are no keys.
+
+    The client is the bootstrap's, to open and to close.
+    """
+
+    def __init__(self, table: TableClient) -> None:
+        self._table = table
+
+    async def find(self, key_hash: str) -> GatewayKey | None:
+        """Return the key with this hash. Raises StorageError."""
+        with storage_errors("reading a gateway key"):
+            try:
+                return _key(await self._table.get_entity(_partition(key_hash), key_hash))
+            except ResourceNotFoundError:
+                return None
+
+    async def put(self, key: GatewayKey) -> None:
+        """Keep a key, or keep it changed. Raises StorageError."""
+        with storage_errors("writing a gateway key"):
+            try:
+                await self._replace(key)
+            except ResourceNotFoundError:
+                await self._create_table()
+                await self._replace(key)
+
+    async def mark_used(self, key_hash: str, used_at: datetime) -> None:
+        """Keep when a key was last used, and change nothing else of it. Raises StorageError."""
+        entity = {"PartitionKey": _partition(key_hash), "RowKey": key_hash, "LastUsedAt": used_at}
+        with storage_errors("writing the last use of a gateway key"):
+            # A merge: a key revoked since we read it must stay revoked.
+            await self._table.update_entity(entity, mode=UpdateMode.MERGE)
+
+    async def all(self) -> Sequence[GatewayKey]:
+        """Return every key, oldest first. Raises StorageError."""
+        with storage_errors("listing gateway keys"):
+            try:
+                keys = [_key(entity) async for entity in self._table.list_entities()]
+            except ResourceNotFoundError:
+                return []
+        return sorted(keys, key=lambda key: key.issued_at)
+
+    async def _replace(self, key: GatewayKey) -> None:
+        await self._table.upsert_entity(_entity(key), mode=UpdateMode.REPLACE)
+
+    async def _create_table(self) -> None:
+        try:
+            await self._table.create_table()
+        except ResourceExistsError:
+            # Somebody else made it between our two requests.
+            return
+
+
+def _partition(key_hash: str) -> str:
+    return key_hash[:2]
+
+
+def _entity(key: GatewayKey) -> dict[str, Any]:
+    principal = key.principal
+    columns = {
+        "PartitionKey": _partition(key.key_hash),
+        "RowKey": key.key_hash,
+        "TenantId": principal.tenant_id,
+        "ObjectId": principal.object_id,
+        "Kind": principal.kind.value,
+        "AppId": principal.app_id,
+        "Name": principal.name,
+        "Roles": msgspec.json.encode(sorted(principal.roles)).decode(),
+        "IssuedAt": key.issued_at,
+        "ExpiresAt": key.expires_at,
+        "RevokedAt": key.revoked_at,
+        "LastUsedAt": key.last_used_at,
+    }
+    return {name: value for name, value in columns.items() if value is not None}
+
+
+def _key(entity: Mapping[str, Any]) -> GatewayKey:
+    key_hash = entity["RowKey"]
+    try:
+        return GatewayKey(
+            key_hash=key_hash,
+            principal=_principal(entity, key_hash),
+            issued_at=entity["IssuedAt"],
+            expires_at=entity.get("ExpiresAt"),
+            revoked_at=entity.get("RevokedAt"),
+            last_used_at=entity.get("LastUsedAt"),
+        )
+    except (KeyError, ValueError, PrincipalNotProved) as error:
+        raise StorageRejected(f"the row of gateway key {key_id(key_hash)} is not one we wrote") from error
+
+
+def _principal(entity: Mapping[str, Any], key_hash: str) -> Principal:
+    return Principal(
+        tenant_id=entity["TenantId"],
+        object_id=entity["ObjectId"],
+        kind=PrincipalKind(entity["Kind"]),
+        app_id=entity.get("AppId"),
+        name=entity.get("Name"),
+        roles=frozenset(msgspec.json.decode(entity["Roles"], type=list[str])),
+        key_id=key_id(key_hash),
+    )

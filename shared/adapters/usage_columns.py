@@ -1,0 +1,223 @@
+"""Columns of the tables `usage` and `opencalls`: the one place that knows their names.
+
+They are part of our interface (people read the tables with Power BI and Storage Explorer): never
+renamed, never given another type. What is not known has no column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from enum import Enum
+from typing import Any, TypeVar
+
+from azure.data.tables import EntityProperty
+
+from shared.domain.errors import PrincipalNotProved
+from shared.domain.principal import Principal, PrincipalKind
+from shared.domain.table_entity import Int64, TableEntity, Value, is_int64, storable_text
+from shared.domain.usage_record import OpenCall, Outcome, TokenUsage, UsageRecord, UsageSource
+
+USAGE_TABLE = "usage"
+OPEN_CALLS_TABLE = "opencalls"
+
+_E = TypeVar("_E", bound=Enum)
+_Columns = dict[str, Value | None]
+
+
+def usage_partition(day: date, tenant_id: str, object_id: str) -> str:
+    """Return the partition of a principal's day: all days sort by time, and in a day by principal."""
+    return f"{day_prefix(day)}{tenant_id}_{object_id}"
+
+
+def day_prefix(day: date) -> str:
+    """Return what the partitions of a day begin with, and nothing else does."""
+    return f"{day.isoformat()}_"
+
+
+def usage_row(begun_at: datetime, call_id: str) -> str:
+    """Return the row key of a call: rows sort by when calls began, and every write of a call has one key."""
+    return f"{row_time(begun_at)}_{call_id}"
+
+
+def row_time(begun_at: datetime) -> str:
+    """Return what the row keys of calls begun at this time begin with, as 20261123T090102.123456Z."""
+    return begun_at.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+
+
+def usage_entity(record: UsageRecord) -> TableEntity:
+    """Return a record as a row of `usage`."""
+    call, principal = record.call, record.call.principal
+    day = call.begun_at.astimezone(UTC).date()
+    return TableEntity(
+        partition_key=usage_partition(day, principal.tenant_id, principal.object_id),
+        row_key=usage_row(call.begun_at, call.call_id),
+        properties=_known(_call_columns(call) | _end_columns(record)),
+    )
+
+
+def open_call_entity(worker_id: str, call: OpenCall) -> TableEntity:
+    """Return a call that has begun as a row of `opencalls`."""
+    return TableEntity(partition_key=worker_id, row_key=call.call_id, properties=_known(_call_columns(call)))
+
+
+def usage_record(row: Mapping[str, Any]) -> UsageRecord:
+    """
+    Return a row of `usage`, as azure-data-tables gives it, as a record.
+
+    Columns it does not know are left alone; columns of what may be unknown may be absent.
+
+    Raises:
+        ValueError: a column that every record has is absent, or holds what it never does.
+    """
+    cells = _Cells(row)
+    return UsageRecord(
+        call=open_call(row),
+        ended_at=cells.time("ended_at"),
+        duration_ms=cells.required("duration_ms"),
+        outcome=cells.member("outcome", Outcome),
+        usage=_token_usage(cells),
+        status=cells.get("status"),
+        first_chunk_ms=cells.get("first_chunk_ms"),
+        model=cells.get("model"),
+        finish_reason=cells.get("finish_reason"),
+        error_code=cells.get("error_code"),
+        apim_request_id=cells.get("apim_request_id"),
+        region=cells.get("region"),
+        request_bytes=cells.get("request_bytes") or 0,
+        response_bytes=cells.get("response_bytes") or 0,
+    )
+
+
+def open_call(row: Mapping[str, Any]) -> OpenCall:
+    """Return what a row of either table says of how a call began. Raises ValueError as usage_record."""
+    cells = _Cells(row)
+    return OpenCall(
+        call_id=cells.required("call_id"),
+        begun_at=cells.time("begun_at"),
+        principal=_principal(cells),
+        operation=cells.required("operation"),
+        method=cells.required("method"),
+        resource=cells.required("resource"),
+        deployment=cells.get("deployment"),
+        api_version=cells.get("api_version"),
+        streamed=bool(cells.get("streamed")),
+        requested_model=cells.get("requested_model"),
+        user_label=cells.get("user_label"),
+        caller_address=cells.get("caller_address"),
+    )
+
+
+def _call_columns(call: OpenCall) -> _Columns:
+    principal = call.principal
+    return {
+        "call_id": call.call_id,
+        "begun_at": call.begun_at,
+        "tenant_id": principal.tenant_id,
+        "object_id": principal.object_id,
+        "app_id": principal.app_id,
+        "principal_kind": principal.kind.value,
+        "principal_name": principal.name,
+        "key_id": principal.key_id,
+        "operation": call.operation,
+        "method": call.method,
+        "resource": call.resource,
+        "deployment": call.deployment,
+        "requested_model": call.requested_model,
+        "api_version": call.api_version,
+        "streamed": call.streamed,
+        "caller_address": call.caller_address,
+        "user_label": call.user_label,
+    }
+
+
+def _end_columns(record: UsageRecord) -> _Columns:
+    usage = record.usage
+    return {
+        "ended_at": record.ended_at,
+        "duration_ms": _count(record.duration_ms),
+        "first_chunk_ms": _count(record.first_chunk_ms),
+        "model": record.model,
+        "status": record.status,
+        "outcome": record.outcome.value,
+        "prompt_tokens": _count(usage.prompt_tokens),
+        "completion_tokens": _count(usage.completion_tokens),
+        "total_tokens": _count(usage.total_tokens),
+        "cached_tokens": _count(usage.cached_tokens),
+        "reasoning_tokens": _count(usage.reasoning_tokens),
+        "usage_source": usage.source.value,
+        "usage_method": usage.method,
+        "finish_reason": record.finish_reason,
+        "error_code": record.error_code,
+        "apim_request_id": record.apim_request_id,
+        "region": record.region,
+        "request_bytes": _count(record.request_bytes),
+        "response_bytes": _count(record.response_bytes),
+    }
+
+
+def _known(columns: _Columns) -> dict[str, Value]:
+    return {
+        name: storable_text(value) if isinstance(value, str) else value
+        for name, value in columns.items()
+        if value is not None
+    }
+
+
+def _count(number: int | None) -> Int64 | None:
+    # A number this large is no count; better that it is not known than that the record is lost for it.
+    return Int64(number) if number is not None and is_int64(number) else None
+
+
+def _principal(cells: _Cells) -> Principal:
+    try:
+        return Principal(
+            tenant_id=cells.required("tenant_id"),
+            object_id=cells.required("object_id"),
+            kind=cells.member("principal_kind", PrincipalKind),
+            app_id=cells.get("app_id"),
+            name=cells.get("principal_name"),
+            key_id=cells.get("key_id"),
+        )
+    except PrincipalNotProved as error:
+        raise ValueError(str(error)) from error
+
+
+def _token_usage(cells: _Cells) -> TokenUsage:
+    return TokenUsage(
+        prompt_tokens=cells.get("prompt_tokens"),
+        completion_tokens=cells.get("completion_tokens"),
+        total_tokens=cells.get("total_tokens"),
+        cached_tokens=cells.get("cached_tokens"),
+        reasoning_tokens=cells.get("reasoning_tokens"),
+        source=cells.member("usage_source", UsageSource),
+        method=cells.get("usage_method"),
+    )
+
+
+class _Cells:
+    """The values of a row, as plain Python values."""
+
+    def __init__(self, row: Mapping[str, Any]) -> None:
+        self._row = row
+
+    def get(self, name: str) -> Any:
+        value = self._row.get(name)
+        # The SDK wraps 64-bit numbers.
+        return value.value if isinstance(value, EntityProperty) else value
+
+    def required(self, name: str) -> Any:
+        value = self.get(name)
+        if value is None:
+            raise ValueError(f"the row has no {name!r}")
+        return value
+
+    def time(self, name: str) -> datetime:
+        value = self.required(name)
+        if not isinstance(value, datetime):
+            raise ValueError(f"{name!r} is no time")  # noqa: TRY004 - a fault of the row, as the others
+        # The SDK's own class of datetime carries its text along.
+        return datetime.combine(value.date(), value.timetz())
+
+    def member(self, name: str, kind: type[_E]) -> _E:
+        return kind(self.required(name))

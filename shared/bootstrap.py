@@ -1,0 +1,216 @@
+"""Builds the app: settings to adapters to use cases to endpoints, once per worker."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import aiohttp
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.data.tables.aio import TableServiceClient
+from azure.identity.aio import DefaultAzureCredential
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared import VERSION
+from shared.adapters.aiohttp_upstream import AiohttpUpstream, upstream_session
+from shared.adapters.easy_auth import EasyAuth
+from shared.adapters.entra_token_verifier import EntraTokenVerifier
+from shared.adapters.gateway_key_cache import GatewayKeyCache
+from shared.adapters.system_clock import SystemClock
+from shared.adapters.table_authorization import TableEndpoint
+from shared.adapters.table_gateway_keys import TABLE as KEYS_TABLE
+from shared.adapters.table_gateway_keys import TableGatewayKeys
+from shared.adapters.table_service import check_tables, table_service
+from shared.adapters.table_transactions import TableTransactions
+from shared.adapters.table_usage_ledger import TableUsageLedger
+from shared.adapters.table_usage_records import TableUsageRecords
+from shared.adapters.tiktoken_counter import TiktokenCounter
+from shared.adapters.upstream_credentials import ApiKey, CallersOwn, EntraToken, UpstreamCredential
+from shared.domain.errors import SettingsInvalid
+from shared.ports import Clock
+from shared.settings import EntraSettings, Settings, UpstreamAuth, UpstreamSettings, read_settings
+from shared.usecases.identify_principal import IdentifyPrincipal
+from shared.usecases.pass_on_answer import HangupPolicy
+from shared.usecases.query_usage import QueryUsage
+from shared.usecases.relay_call import RelayCall, RelayPolicy
+from shared.web.errors import error_response
+from shared.web.health import HealthEndpoint
+from shared.web.relay import RelayEndpoint
+from shared.web.usage import UsageEndpoint
+
+logger = logging.getLogger(__name__)
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+_TABLE_CONNECTIONS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """What the triggers run."""
+
+    relay_call: Endpoint
+    query_usage: Endpoint
+    health: Endpoint
+    close: Callable[[], Awaitable[None]]
+
+
+_building: asyncio.Task[App] | None = None
+
+
+async def app() -> App:
+    """Return the worker's app, built when it is first asked for. Never raises: see `build_app_or_refusal`."""
+    global _building
+    if _building is None:
+        _building = asyncio.create_task(build_app_or_refusal())
+    return await asyncio.shield(_building)
+
+
+async def build_app_or_refusal() -> App:
+    """Return the app, or where the settings are wrong one that answers every request with that error."""
+    try:
+        return await build_app(read_settings())
+    except SettingsInvalid as error:
+        logger.critical("settings.invalid", extra={"reason": str(error)})
+        return _refusal(error)
+
+
+async def build_app(settings: Settings) -> App:
+    """
+    Return the app for these settings; its `close` ends what was opened. Nothing is sent anywhere yet.
+
+    Raises:
+        SettingsInvalid: the settings cannot work together.
+    """
+    stack = AsyncExitStack()
+    try:
+        return _assemble(settings, await _Parts.open(settings, stack), stack.aclose)
+    except BaseException:
+        await stack.aclose()
+        raise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """What is opened once and shared."""
+
+    clock: Clock
+    tables: TableServiceClient
+    table_endpoint: TableEndpoint
+    table_session: aiohttp.ClientSession
+    upstream_session: aiohttp.ClientSession
+    entra_session: aiohttp.ClientSession
+    credential: AsyncTokenCredential
+    ledger: TableUsageLedger
+
+    @classmethod
+    async def open(cls, settings: Settings, stack: AsyncExitStack) -> _Parts:
+        clock = SystemClock()
+        credential = await stack.enter_async_context(
+            DefaultAzureCredential(managed_identity_client_id=settings.storage.client_id)
+        )
+        tables = await stack.enter_async_context(table_service(settings.storage, credential))
+        endpoint = TableEndpoint.of(tables)
+        table_session = await stack.enter_async_context(
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=_TABLE_CONNECTIONS))
+        )
+        transactions = TableTransactions(
+            endpoint,
+            table_session,
+            create_table=tables.create_table_if_not_exists,
+            clock=clock,
+            jitter=random.random,
+        )
+        ledger = TableUsageLedger(transactions, worker_id=uuid.uuid4().hex)
+        # Closed first: what it still has to write goes through the session above.
+        stack.push_async_callback(ledger.close)
+        return cls(
+            clock=clock,
+            tables=tables,
+            table_endpoint=endpoint,
+            table_session=table_session,
+            upstream_session=await stack.enter_async_context(upstream_session(settings.upstream.idle_seconds)),
+            entra_session=await stack.enter_async_context(aiohttp.ClientSession()),
+            credential=credential,
+            ledger=ledger,
+        )
+
+
+def _assemble(settings: Settings, parts: _Parts, close: Callable[[], Awaitable[None]]) -> App:
+    identify = _identify_principal(settings.entra, parts)
+    query_usage = QueryUsage(TableUsageRecords(parts.tables))
+    return App(
+        relay_call=RelayEndpoint(
+            identify,
+            _relay_call(settings, parts),
+            credentials_of_caller=settings.upstream.auth is UpstreamAuth.CALLER,
+        ),
+        query_usage=UsageEndpoint(identify, query_usage, parts.clock),
+        health=HealthEndpoint(lambda: check_tables(parts.tables), VERSION),
+        close=close,
+    )
+
+
+def _relay_call(settings: Settings, parts: _Parts) -> RelayCall:
+    relay = settings.relay
+    return RelayCall(
+        upstream=AiohttpUpstream(
+            parts.upstream_session, settings.upstream.endpoint, _upstream_credential(settings.upstream, parts)
+        ),
+        ledger=parts.ledger,
+        counter=TiktokenCounter(),
+        clock=parts.clock,
+        new_id=lambda: uuid.uuid4().hex,
+        policy=RelayPolicy(
+            max_body_bytes=relay.max_body_bytes,
+            keep_alive_seconds=relay.keep_alive_seconds,
+            hangup=HangupPolicy(
+                on_hangup=relay.on_hangup,
+                drain_seconds=relay.drain_seconds,
+                drains=asyncio.Semaphore(relay.drain_max),
+            ),
+        ),
+    )
+
+
+def _upstream_credential(upstream: UpstreamSettings, parts: _Parts) -> UpstreamCredential:
+    match upstream.auth:
+        case UpstreamAuth.KEY:
+            return ApiKey(upstream.api_key or "")
+        case UpstreamAuth.CALLER:
+            return CallersOwn()
+        case UpstreamAuth.MANAGED_IDENTITY:
+            return EntraToken(parts.credential, upstream.scope, parts.clock)
+
+
+def _identify_principal(entra: EntraSettings, parts: _Parts) -> IdentifyPrincipal:
+    verifier = EntraTokenVerifier(
+        tenants=entra.tenants,
+        audiences=entra.audiences,
+        session=parts.entra_session,
+        clock=parts.clock,
+        authority=entra.authority,
+    )
+    return IdentifyPrincipal(
+        keys=GatewayKeyCache(TableGatewayKeys(parts.tables.get_table_client(KEYS_TABLE)), parts.clock),
+        clock=parts.clock,
+        verifier=verifier if entra.tenants else None,
+        read_client_principal=EasyAuth(tenants=entra.tenants).read if entra.easy_auth else None,
+        required_role=entra.required_role,
+    )
+
+
+def _refusal(error: SettingsInvalid) -> App:
+    async def refuse(request: Request) -> Response:  # noqa: ARG001 - an endpoint
+        return error_response(error)
+
+    async def close() -> None:
+        return None
+
+    return App(relay_call=refuse, query_usage=refuse, health=refuse, close=close)

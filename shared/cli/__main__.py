@@ -1,0 +1,24 @@
+"""`python -m shared.cli`: what an operator does from a shell. One file a group of commands."""
+
+from __future__ import annotations
+
+import typer
+
+from shared.cli import keys
+
+app = typer.Typer(
+    help="Azure OpenAI's ledger: who may call, and who used what.",
+    no_args_is_help=True,
+    # A traceback with locals would show keys.
+    pretty_exceptions_show_locals=False,
+)
+app.add_typer(keys.app, name="keys")
+
+
+@app.callback()
+def _main() -> None:
+    """Storage is the function app's: AzureWebJobsStorage, or AzureWebJobsStorage__accountName and your login."""
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m shared.cli")

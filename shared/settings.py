@@ -1,0 +1,212 @@
+"""The settings, and the only reader of the environment. Each is described in docs/settings.md."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from shared.adapters.table_service import StorageSettings
+from shared.domain.errors import SettingsInvalid
+from shared.usecases.pass_on_answer import OnHangup
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
+_Number = TypeVar("_Number", int, float)
+
+# The audiences of tokens that clients of Azure OpenAI ask for already: with them a caller changes
+# nothing but the endpoint.
+_DEFAULT_AUDIENCES = "https://cognitiveservices.azure.com,https://ai.azure.com"
+
+
+class UpstreamAuth(StrEnum):
+    """Who we are upstream."""
+
+    MANAGED_IDENTITY = "managed_identity"
+    KEY = "key"
+    CALLER = "caller"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntraSettings:
+    """Whose access tokens are taken. No tenants: none are."""
+
+    tenants: frozenset[str]
+    audiences: frozenset[str]
+    authority: str
+    required_role: str | None
+    easy_auth: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamSettings:
+    """Which Azure OpenAI resource, and how to get in. Seconds."""
+
+    endpoint: str
+    auth: UpstreamAuth
+    api_key: str | None = field(repr=False)
+    scope: str
+    idle_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelaySettings:
+    """Bounds of the relay. Bytes and seconds."""
+
+    max_body_bytes: int
+    keep_alive_seconds: float
+    on_hangup: OnHangup
+    drain_seconds: float
+    drain_max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings, read once."""
+
+    storage: StorageSettings
+    entra: EntraSettings
+    upstream: UpstreamSettings
+    relay: RelaySettings
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """
+    Return the settings.
+
+    Raises:
+        SettingsInvalid: one error that names all that is missing or wrong.
+    """
+    read = _Reader(environment)
+    settings = Settings(
+        storage=_storage(read),
+        entra=_entra(read),
+        upstream=_upstream(read),
+        relay=_relay(read),
+    )
+    read.raise_problems()
+    return settings
+
+
+def storage_settings(environment: Mapping[str, str] = os.environ) -> StorageSettings:
+    """
+    Return only where storage is, for tools that need no more.
+
+    Raises:
+        SettingsInvalid: it is not said.
+    """
+    read = _Reader(environment)
+    storage = _storage(read)
+    read.raise_problems()
+    return storage
+
+
+def _storage(read: _Reader) -> StorageSettings:
+    # As the Functions host itself finds it: a connection string, or an identity and an account.
+    # https://learn.microsoft.com/azure/azure-functions/functions-reference#connecting-to-host-storage-with-an-identity
+    connection_string = read.text("AzureWebJobsStorage")
+    account = read.text("AzureWebJobsStorage__accountName")
+    endpoint = read.url("AzureWebJobsStorage__tableServiceUri")
+    if account and not endpoint:
+        endpoint = f"https://{account}.table.core.windows.net"
+    if not connection_string and not endpoint:
+        read.problem("AzureWebJobsStorage (or AzureWebJobsStorage__accountName) is missing")
+    return StorageSettings(
+        connection_string=connection_string,
+        table_endpoint=endpoint,
+        client_id=read.text("AzureWebJobsStorage__clientId"),
+    )
+
+
+def _entra(read: _Reader) -> EntraSettings:
+    return EntraSettings(
+        tenants=read.words("ENTRA_TENANT_IDS"),
+        audiences=read.words("ENTRA_AUDIENCES", _DEFAULT_AUDIENCES),
+        authority=read.url("ENTRA_AUTHORITY", "https://login.microsoftonline.com") or "",
+        required_role=read.text("ENTRA_REQUIRED_ROLE"),
+        # Set by App Service where its authentication is on; nothing a caller can reach.
+        easy_auth=read.flag("WEBSITE_AUTH_ENABLED"),
+    )
+
+
+def _upstream(read: _Reader) -> UpstreamSettings:
+    auth = read.choice("UPSTREAM_AUTH", UpstreamAuth.MANAGED_IDENTITY)
+    api_key = read.text("AZURE_OPENAI_API_KEY")
+    if auth is UpstreamAuth.KEY and not api_key:
+        read.problem("AZURE_OPENAI_API_KEY is missing, which UPSTREAM_AUTH=key needs")
+    endpoint = read.url("AZURE_OPENAI_ENDPOINT")
+    if not endpoint:
+        read.problem("AZURE_OPENAI_ENDPOINT is missing: https://NAME.openai.azure.com")
+    return UpstreamSettings(
+        endpoint=endpoint or "",
+        auth=auth,
+        api_key=api_key,
+        scope=read.text("AZURE_OPENAI_SCOPE") or "https://cognitiveservices.azure.com/.default",
+        idle_seconds=read.number("UPSTREAM_IDLE_SECONDS", 600.0, above=0),
+    )
+
+
+def _relay(read: _Reader) -> RelaySettings:
+    return RelaySettings(
+        max_body_bytes=read.number("MAX_BODY_BYTES", 104_857_600, above=0),
+        # Azure's front end drops a connection after 230 s of silence.
+        keep_alive_seconds=read.number("KEEP_ALIVE_SECONDS", 60.0, above=0),
+        on_hangup=read.choice("ON_HANGUP", OnHangup.DRAIN),
+        drain_seconds=read.number("DRAIN_SECONDS", 120.0, above=0),
+        drain_max=read.number("DRAIN_MAX", 100, above=0),
+    )
+
+
+class _Reader:
+    """Reads settings one by one and gathers what is wrong with them."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._problems: list[str] = []
+
+    def problem(self, text: str) -> None:
+        self._problems.append(text)
+
+    def raise_problems(self) -> None:
+        if self._problems:
+            raise SettingsInvalid("; ".join(self._problems))
+
+    def text(self, name: str) -> str | None:
+        return self._environment.get(name, "").strip() or None
+
+    def words(self, name: str, default: str = "") -> frozenset[str]:
+        return frozenset(word.strip() for word in (self.text(name) or default).split(",") if word.strip())
+
+    def flag(self, name: str) -> bool:
+        return (self.text(name) or "").lower() in {"1", "true"}
+
+    def url(self, name: str, default: str | None = None) -> str | None:
+        text = self.text(name) or default
+        if text is None:
+            return None
+        parts = urlsplit(text)
+        if parts.scheme not in {"https", "http"} or not parts.hostname:
+            self.problem(f"{name} is not a URL")
+        return text.rstrip("/")
+
+    def choice(self, name: str, default: _Choice) -> _Choice:
+        text = self.text(name)
+        try:
+            return type(default)(text.lower()) if text else default
+        except ValueError:
+            self.problem(f"{name} is one of {', '.join(type(default))}")
+            return default
+
+    def number(self, name: str, default: _Number, *, above: int) -> _Number:
+        convert: Callable[[str], _Number] = type(default)
+        text = self.text(name)
+        try:
+            number = convert(text) if text else default
+        except ValueError:
+            number = None
+        if number is None or not above < number < float("inf"):
+            self.problem(f"{name} is a number above {above}")
+            return default
+        return number

@@ -1,0 +1,152 @@
+"""One attempt at a call: begun once, ended once, whatever happens between."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from shared.domain.completion_watcher import CompletionWatcher
+from shared.domain.errors import StorageError
+from shared.domain.operation import Metered
+from shared.domain.token_counting import CountableCall
+from shared.domain.usage_record import NO_TOKENS, UNKNOWN_TOKENS, OpenCall, Outcome, TokenUsage, UsageRecord
+from shared.ports import Clock, TokenCounter, UpstreamResponse, UsageLedger
+
+logger = logging.getLogger(__name__)
+
+# A prompt larger than this is not kept in memory while its answer is awaited, only
+# to be counted if Azure should not report.
+COUNTABLE_BODY_LIMIT = 8 * 1024 * 1024
+
+# Outcomes for which nothing can have reached a model.
+_NEVER_SENT = frozenset({Outcome.REFUSED_BY_US, Outcome.UPSTREAM_UNREACHABLE})
+
+
+class Attempt:
+    """Gathers what becomes of a call, and writes it down exactly once."""
+
+    def __init__(
+        self,
+        call: OpenCall,
+        *,
+        metered: Metered | None,
+        ledger: UsageLedger,
+        counter: TokenCounter,
+        clock: Clock,
+        request_body: bytes | bytearray | None = None,
+    ) -> None:
+        self.call = call
+        self.watcher = CompletionWatcher(metered)
+        self.request_bytes = 0
+        self.response_bytes = 0
+        self.response: UpstreamResponse | None = None
+        self.error_code: str | None = None
+        self._metered = metered
+        self._ledger = ledger
+        self._counter = counter
+        self._clock = clock
+        self._started = clock.monotonic()
+        self._first_chunk_ms: int | None = None
+        self._request_body = request_body if request_body and len(request_body) <= COUNTABLE_BODY_LIMIT else None
+        self._ending: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        """
+        Make the beginning durable; send nothing before this returns.
+
+        Raises:
+            StorageError: the ledger cannot be written, so the call must not be made.
+        """
+        await self._ledger.begin(self.call)
+
+    def saw(self, chunk: bytes) -> None:
+        """Note bytes of the answer as they arrive."""
+        if self._first_chunk_ms is None:
+            self._first_chunk_ms = self._elapsed_ms()
+        self.response_bytes += len(chunk)
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether somebody has already decided how this attempt ended."""
+        return self._ending is not None
+
+    async def end(self, outcome: Outcome) -> None:
+        """
+        Write down how it ended, and return when that is durable. The first to call decides.
+
+        A caller that is cancelled while it waits does not undo the writing.
+        """
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._write_end(outcome))
+        await asyncio.shield(self._ending)
+
+    async def _write_end(self, outcome: Outcome) -> None:
+        duration_ms = self._elapsed_ms()
+        try:
+            await self._ledger.end(await self._record(outcome, duration_ms))
+        except StorageError as error:
+            # The answer was paid for and is the caller's. What has begun stays in
+            # `opencalls`, so the call is not forgotten.
+            logger.error("usage.not_recorded", extra={"call_id": self.call.call_id, "reason": str(error)})  # noqa: TRY400
+
+    async def _record(self, outcome: Outcome, duration_ms: int) -> UsageRecord:
+        watcher, response = self.watcher, self.response
+        return UsageRecord(
+            call=self.call,
+            # By the steady clock: an end is never before its beginning.
+            ended_at=self.call.begun_at + timedelta(milliseconds=duration_ms),
+            duration_ms=duration_ms,
+            outcome=outcome,
+            usage=await self._usage(outcome),
+            status=response.status if response else None,
+            first_chunk_ms=self._first_chunk_ms,
+            model=self._model(),
+            finish_reason=watcher.finish_reason,
+            error_code=self.error_code or watcher.error_code,
+            apim_request_id=response.header("apim-request-id") if response else None,
+            region=response.header("x-ms-region") if response else None,
+            request_bytes=self.request_bytes,
+            response_bytes=self.response_bytes,
+        )
+
+    def _model(self) -> str | None:
+        # The Responses API names the deployment where the others name the model; the
+        # header, where Azure sends it, names the model for all of them.
+        served = self.response.header("x-ms-served-model") if self.response else None
+        return served or self.watcher.model
+
+    async def _usage(self, outcome: Outcome) -> TokenUsage:
+        if self.watcher.usage is not None:
+            return self.watcher.usage
+        if self._metered is None or outcome in _NEVER_SENT or self._is_free():
+            return NO_TOKENS
+        if self._request_body is None and not self.watcher.texts:
+            return UNKNOWN_TOKENS
+        return await self._counter.estimate(
+            CountableCall(
+                metered=self._metered,
+                model=self._model() or self.call.requested_model or self.call.deployment,
+                request_body=self._request_body,
+                completion_texts=self.watcher.texts,
+                cut=not self.watcher.is_complete,
+                finish_reason=self.watcher.finish_reason,
+            )
+        )
+
+    def _is_free(self) -> bool:
+        """
+        Return whether Azure refused before it did any work.
+
+        It charges for the prompt of a call that a content filter, an input limit or a
+        time-out stopped (400, 408), and for no other error:
+        https://learn.microsoft.com/azure/ai-foundry/openai/how-to/manage-costs
+        """
+        if self.response is None or self.response.status < 400:
+            return False
+        if self.response.status == 400:
+            return self.watcher.error_code not in {"content_filter", "context_length_exceeded"}
+        return self.response.status != 408
+
+    def _elapsed_ms(self) -> int:
+        return round((self._clock.monotonic() - self._started) * 1000)

@@ -1,0 +1,170 @@
+"""`usage`: a report of who used what, as JSON or CSV.
+
+Parameters: `from`, `to` (ISO 8601; a date is its midnight; UTC unless it says otherwise), `by` (dimensions,
+comma separated), `principal` (an object id, or `tenant/object id`), `format` (`json` or `csv`), `limit`, `after`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import csv
+import io
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.domain.errors import MalformedRequest
+from shared.domain.usage_report import Dimension, Key, UsageReport, key_columns
+from shared.ports import Clock
+from shared.usecases.identify_principal import IdentifyPrincipal
+from shared.usecases.query_usage import QueryUsage, UsageQuery
+from shared.web.calls import credentials_of
+from shared.web.errors import answering_errors
+
+_PARAMETERS = frozenset({"from", "to", "by", "principal", "format", "limit", "after"})
+_FORMATS = frozenset({"json", "csv"})
+_MAX_LIMIT = 1000
+# Every record between the two times is read; a longer time is asked for in parts.
+_MAX_DAYS = 92
+# How a spreadsheet knows a formula. https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class UsageEndpoint:
+    """Answers reports."""
+
+    def __init__(self, identify: IdentifyPrincipal, query_usage: QueryUsage, clock: Clock) -> None:
+        self._identify = identify
+        self._query_usage = query_usage
+        self._clock = clock
+
+    @answering_errors
+    async def __call__(self, request: Request) -> Response:
+        identified = await self._identify(credentials_of(request))
+        parameters = _parameters(request)
+        query = parse_query(parameters, self._clock.now())
+        report = await self._query_usage(query, identified.principal)
+        next_page = _next_page(parameters, report)
+        if parameters.get("format") == "csv":
+            return _csv_response(report, next_page)
+        return _json_response(report, next_page)
+
+
+def parse_query(parameters: Mapping[str, str], now: datetime) -> UsageQuery:
+    """
+    Return the query that the parameters ask. Without times it is the current month, up to now.
+
+    Raises:
+        MalformedRequest: naming the parameter that is wrong.
+    """
+    month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    begun_from = _time(parameters, "from", month)
+    begun_before = _time(parameters, "to", now + timedelta(seconds=1))
+    if not begun_from < begun_before <= begun_from + timedelta(days=_MAX_DAYS):
+        raise MalformedRequest(f"'to' must be after 'from', and no more than {_MAX_DAYS} days after it")
+    by = _dimensions(parameters.get("by", Dimension.PRINCIPAL))
+    tenant_id, _, object_id = parameters.get("principal", "").rpartition("/")
+    return UsageQuery(
+        begun_from=begun_from,
+        begun_before=begun_before,
+        by=by,
+        limit=_limit(parameters.get("limit", str(_MAX_LIMIT))),
+        after=_cursor(parameters.get("after"), by),
+        of_tenant_id=tenant_id.lower() or None,
+        of_object_id=object_id.lower() or None,
+    )
+
+
+def _parameters(request: Request) -> dict[str, str]:
+    # `code` is where the Functions platform looks for its own key.
+    parameters = {name: value for name, value in request.query_params.items() if name != "code"}
+    if unknown := parameters.keys() - _PARAMETERS:
+        raise MalformedRequest(f"unknown parameter {min(unknown)[:40]!r}; known are {', '.join(sorted(_PARAMETERS))}")
+    if parameters.get("format", "json") not in _FORMATS:
+        raise MalformedRequest("'format' is json or csv")
+    return parameters
+
+
+def _time(parameters: Mapping[str, str], name: str, default: datetime) -> datetime:
+    text = parameters.get(name)
+    if text is None:
+        return default
+    try:
+        # In a query an unescaped "+" of a time zone arrives as a space.
+        time = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise MalformedRequest(f"{name!r} is not a time: write 2026-11-01 or 2026-11-01T09:30:00Z") from error
+
+
+def _dimensions(text: str) -> tuple[Dimension, ...]:
+    try:
+        return tuple(dict.fromkeys(Dimension(name.strip()) for name in text.split(",")))
+    except ValueError as error:
+        raise MalformedRequest(f"'by' takes any of {', '.join(Dimension)}, separated by commas") from error
+
+
+def _limit(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= _MAX_LIMIT:
+        raise MalformedRequest(f"'limit' is a number from 1 to {_MAX_LIMIT}")
+    return int(text)
+
+
+def _cursor(text: str | None, by: tuple[Dimension, ...]) -> Key | None:
+    if text is None:
+        return None
+    try:
+        key = tuple(msgspec.json.decode(base64.urlsafe_b64decode(text), type=list[str]))
+    except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
+        raise MalformedRequest("'after' is not what a page before gave as 'next'") from error
+    if len(key) != len(key_columns(by)):
+        raise MalformedRequest("'after' is of a report by other dimensions")
+    return key
+
+
+def _next_page(parameters: Mapping[str, str], report: UsageReport) -> str | None:
+    """Return the query of the next page, with the same times though the clock goes on."""
+    if report.next_key is None:
+        return None
+    return urlencode(
+        {
+            **parameters,
+            "from": report.begun_from.isoformat(),
+            "to": report.begun_before.isoformat(),
+            "after": base64.urlsafe_b64encode(msgspec.json.encode(report.next_key)).decode(),
+        }
+    )
+
+
+def _json_response(report: UsageReport, next_page: str | None) -> Response:
+    body = {
+        "from": report.begun_from,
+        "to": report.begun_before,
+        "by": report.by,
+        "rows": [dict(zip(report.columns, report.cells(row), strict=True)) for row in report.rows],
+        "totals": {field: getattr(report.totals, field) for field in report.totals.__slots__},
+        "next": next_page and f"usage?{next_page}",
+    }
+    return Response(msgspec.json.encode(body), media_type="application/json", headers={"cache-control": "no-store"})
+
+
+def _csv_response(report: UsageReport, next_page: str | None) -> Response:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(report.columns)
+    for row in report.rows:
+        writer.writerow([_harmless(cell) for cell in report.cells(row)])
+    headers = {"cache-control": "no-store"}
+    if next_page:
+        headers["link"] = f'<usage?{next_page}>; rel="next"'
+    return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _harmless(cell: str | int) -> str | int:
+    """Return a cell that no spreadsheet runs: a name is whatever somebody called themselves."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
