@@ -15,21 +15,21 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 
 
 @app.function_name("relay_call")
-@app.route("openai/{*path}", methods=METHODS)
+@app.route("openai/{*path}", methods=METHODS, trigger_arg_name="request")
 async def relay_call(request: Request) -> Response:
     """Relay a call to Azure OpenAI and charge it to its principal."""
     return await (await bootstrap.app()).relay_call(request)
 
 
 @app.function_name("query_usage")
-@app.route("usage", methods=["GET"])
+@app.route("usage", methods=["GET"], trigger_arg_name="request")
 async def query_usage(request: Request) -> Response:
     """Answer who used what."""
     return await (await bootstrap.app()).query_usage(request)
 
 
 @app.function_name("healthz")
-@app.route("healthz", methods=["GET"])
+@app.route("healthz", methods=["GET"], trigger_arg_name="request")
 async def healthz(request: Request) -> Response:
     """Say whether this instance can do its job."""
     return await (await bootstrap.app()).health(request)

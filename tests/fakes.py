@@ -45,6 +45,8 @@ class FakeGatewayKeys:
 
     async def find(self, key_hash: str) -> GatewayKey | None:
         self.finds += 1
+        # As storage does, it lets others go on meanwhile.
+        await asyncio.sleep(0)
         self._fail()
         return self.held.get(key_hash)
 

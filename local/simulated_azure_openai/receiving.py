@@ -30,7 +30,7 @@ async def receive(request: web.BaseRequest, log: RequestLog) -> Received:
     Return the request, once it is in the log.
 
     Raises:
-        ConnectionError, aiohttp.http_exceptions.HttpProcessingError: the body ended early; that is logged too.
+        ConnectionResetError: the caller hung up before the body ended; that is logged too.
     """
     upload: BinaryIO | None = tempfile.TemporaryFile() if _is_form(request) else None  # noqa: SIM115 - closed by Received
     pieces: list[bytes] = []

@@ -69,7 +69,7 @@ def _gzipped_stream(chunks: Sequence[bytes]) -> Iterator[bytes]:
     """Each chunk is flushed, so that it can be read when it arrives."""
     compressor = zlib.compressobj(wbits=_GZIP_WINDOW)
     for chunk in chunks:
-        yield compressor.compress(chunk) + b""
+        yield compressor.compress(chunk) + compressor.flush(zlib.Z_SYNC_FLUSH)
     yield compressor.flush()
 
 

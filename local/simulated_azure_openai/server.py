@@ -124,7 +124,11 @@ class _Resource:
         """Return what takes a request through the steps every operation has."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
-            received = await receive(request, self.log)
+            try:
+                received = await receive(request, self.log)
+            except ConnectionResetError:
+                # It is logged as incomplete, and there is nobody left to answer.
+                return web.Response()
             simulation = self._config.simulation
             try:
                 self._authenticate(request)

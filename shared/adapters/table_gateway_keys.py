@@ -114,13 +114,24 @@ def _key(entity: Mapping[str, Any]) -> GatewayKey:
         return GatewayKey(
             key_hash=key_hash,
             principal=_principal(entity, key_hash),
-            issued_at=entity["IssuedAt"],
-            expires_at=entity.get("ExpiresAt"),
-            revoked_at=entity.get("RevokedAt"),
-            last_used_at=entity.get("LastUsedAt"),
+            issued_at=_plain(entity["IssuedAt"]),
+            expires_at=_time(entity, "ExpiresAt"),
+            revoked_at=_time(entity, "RevokedAt"),
+            last_used_at=_time(entity, "LastUsedAt"),
         )
     except (KeyError, ValueError, PrincipalNotProved) as error:
         raise StorageRejected(f"the row of gateway key {key_id(key_hash)} is not one we wrote") from error
+
+
+def _time(entity: Mapping[str, Any], name: str) -> datetime | None:
+    return _plain(entity[name]) if name in entity else None
+
+
+def _plain(value: Any) -> datetime:
+    if not isinstance(value, datetime):
+        raise ValueError("not a time")  # noqa: TRY004 - a wrong row, not a wrong call
+    # The SDK's times are of a class of its own, which encoders of JSON do not know.
+    return datetime.combine(value.date(), value.timetz())
 
 
 def _principal(entity: Mapping[str, Any], key_hash: str) -> Principal:

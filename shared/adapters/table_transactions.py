@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 _ATTEMPT_SECONDS = 4.0
 _BACKOFF_SECONDS = 0.1
 _LONGEST_BACKOFF_SECONDS = 3.0
+_DOUBLINGS = 5
 _NOT_AUTHORIZED = frozenset({401, 403})
 _ROLE = "Storage Table Data Contributor"
 
@@ -118,7 +119,7 @@ class TableTransactions:
 
     async def _prepare_again(self, table: str, refusal: Refusal, tries: int, deadline: float) -> None:
         """Wait as long as is due. Raises StorageUnavailable where that is longer than the caller waits."""
-        backoff = min(_LONGEST_BACKOFF_SECONDS, _BACKOFF_SECONDS * 2**tries)
+        backoff = min(_LONGEST_BACKOFF_SECONDS, _BACKOFF_SECONDS * 2 ** min(tries, _DOUBLINGS))
         delay = max(refusal.retry_after_seconds, backoff * self._jitter())
         if _time() + delay >= deadline:
             raise StorageUnavailable(f"table {table!r} cannot be written: {refusal}, {tries + 1} tries")

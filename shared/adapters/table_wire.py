@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from shared.domain.table_entity import Int64, TableEntity, Value, check_entity, check_key
+from shared.domain.table_entity import Int64, TableEntity, check_entity, check_key
 
 # The first version that takes Entra tokens for tables, and the last one of this service.
 API_VERSION = "2020-12-06"
@@ -29,7 +29,7 @@ _HEADERS = {"Accept": _ACCEPT, "Content-Type": "application/json", **_VERSIONS}
 # What a part takes beside its path and body, boundary and service URL included.
 _PART_ALLOWANCE = 768
 
-_PART_STATUS = re.compile(rb"^HTTP/1\.1 (\d{3})", re.MULTILINE)
+_PART_STATUS = re.compile(rb"\nHTTP/1\.1 (\d{3})")
 _ERROR_CODE = re.compile(rb'"code":\s*"(\w+)"|<Code>(\w+)</Code>')
 _FAILED_INDEX = re.compile(rb'"value":\s*"(\d{1,3}):')
 
@@ -160,19 +160,16 @@ def _quoted(key: str) -> str:
 def _encode(entity: TableEntity) -> bytes:
     fields: dict[str, str | bool | int] = {"PartitionKey": entity.partition_key, "RowKey": entity.row_key}
     for name, value in entity.properties.items():
-        edm_type, fields[name] = _encoded(value)
-        if edm_type:
-            fields[name + "@odata.type"] = edm_type
+        # JSON tells strings, booleans and 32-bit numbers apart; the rest needs a type beside it.
+        if isinstance(value, Int64):
+            fields[name] = str(value)
+            fields[name + "@odata.type"] = "Edm.Int64"
+        elif isinstance(value, datetime):
+            fields[name] = value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+            fields[name + "@odata.type"] = "Edm.DateTime"
+        else:
+            fields[name] = value
     return msgspec.json.encode(fields)
-
-
-def _encoded(value: Value) -> tuple[str | None, str | bool | int]:
-    # JSON tells strings, booleans and 32-bit numbers apart; the rest needs a type beside it.
-    if isinstance(value, Int64):
-        return "Edm.Int64", str(int(value))
-    if isinstance(value, datetime):
-        return "Edm.DateTime", value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-    return None, value
 
 
 def _transaction(url: str, table: str, writes: Sequence[TableWrite], boundary: str) -> TableRequest:

@@ -101,10 +101,9 @@ def _principal(
 
 
 async def _issue(principal: Principal, expires_in_days: int | None) -> IssuedKey:
-    clock = SystemClock()
-    expires_at = clock.now() + timedelta(days=expires_in_days) if expires_in_days else None
-    async with _manage_keys(clock) as manage:
-        return await manage.issue(principal, expires_at=expires_at)
+    lifetime = timedelta(days=expires_in_days) if expires_in_days else None
+    async with _manage_keys(SystemClock()) as manage:
+        return await manage.issue(principal, lifetime=lifetime)
 
 
 async def _list() -> tuple[Sequence[GatewayKey], datetime]:

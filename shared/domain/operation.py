@@ -18,8 +18,9 @@ class Metered(StrEnum):
     RESPONSES = "responses"
 
 
-# The operations whose tokens we understand, each as its metered form. Only POST uses tokens:
-# GET of a stored completion or response shows usage that was charged when it was made.
+# The operations whose tokens we understand, each as its metered form. Only POST to a path without
+# an id uses tokens: GET of a stored completion or response, and POST that updates its metadata,
+# show usage that was charged when it was made.
 _METERED = {
     "chat.completions": Metered.CHAT_COMPLETIONS,
     "completions": Metered.COMPLETIONS,
@@ -65,15 +66,15 @@ def parse_route(method: str, path: bytes, query: bytes) -> Route:
         MalformedRequest: the path does not stay below `/openai/`.
     """
     segments = _segments(path)
-    is_v1 = segments[:2] == _V1
+    is_v1 = [segment.lower() for segment in segments[:2]] == _V1
     rest = segments[2:] if is_v1 else segments[1:]
     deployment = None
-    if len(rest) > 1 and rest[0] == "deployments":
+    if len(rest) > 1 and rest[0].lower() == "deployments":
         deployment, rest = rest[1][:_LABEL_LIMIT], rest[2:]
     operation = _operation(method, rest)
     return Route(
         operation=operation,
-        metered=_METERED.get(operation),
+        metered=_METERED.get(operation) if all(_is_word(segment) for segment in rest) else None,
         deployment=deployment,
         api_version=_api_version(query) or ("v1" if is_v1 else None),
         is_v1=is_v1,
@@ -84,7 +85,7 @@ def _segments(path: bytes) -> list[str]:
     text = path.decode("ascii", "replace")
     segments = [unquote(segment) for segment in text.split("/") if segment]
     # Decoded dots would leave the part of Azure's host that we guard.
-    if not segments or segments[0] != "openai" or any(_leaves(segment) for segment in segments):
+    if not segments or segments[0].lower() != "openai" or any(_leaves(segment) for segment in segments):
         raise MalformedRequest("the path does not stay below /openai/")
     return segments
 
@@ -94,12 +95,17 @@ def _leaves(segment: str) -> bool:
 
 
 def _operation(method: str, segments: list[str]) -> str:
-    words = [segment for segment in segments if segment in _WORDS]
-    if not words or segments[0] not in _WORDS:
+    words = [segment.lower() for segment in segments if _is_word(segment)]
+    if not words or not _is_word(segments[0]):
         return "other"
     if method == "POST":
         return ".".join(words)
     return ".".join([*words, method.lower()])
+
+
+def _is_word(segment: str) -> bool:
+    # In any case: a route that Azure may match all the same must not go unmetered.
+    return segment.lower() in _WORDS
 
 
 def _api_version(query: bytes) -> str | None:

@@ -9,20 +9,10 @@ import msgspec
 
 _LABEL_LIMIT = 256
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_ABSENT = msgspec.Raw()
 
-
-class _Fields(msgspec.Struct):
-    """The fields we act on, each left raw: one of an odd type must not hide the others."""
-
-    model: msgspec.Raw = msgspec.Raw()
-    stream: msgspec.Raw = msgspec.Raw()
-    user: msgspec.Raw = msgspec.Raw()
-    safety_identifier: msgspec.Raw = msgspec.Raw()
-    stream_options: msgspec.Raw = msgspec.Raw()
-
-
-class _StreamOptions(msgspec.Struct):
-    include_usage: bool | None = None
+# The members of an object, each left raw: one of an odd type must not hide the others.
+_Members = dict[str, msgspec.Raw]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,16 +35,16 @@ class ReadRequest:
 def read_request(body: bytes | bytearray) -> ReadRequest:
     """Return what a JSON body says. Never raises."""
     try:
-        fields = msgspec.json.decode(body, type=_Fields)
+        members = msgspec.json.decode(body, type=_Members)
     except _UNREADABLE:
         return ReadRequest(understood=False)
-    streamed = bytes(fields.stream) == b"true"
+    streamed = bytes(members.get("stream", _ABSENT)) == b"true"
     return ReadRequest(
         understood=True,
-        model=_text(fields.model),
+        model=_text(members, "model"),
         streamed=streamed,
-        lacks_usage=streamed and _lacks_usage(fields.stream_options),
-        user_label=_text(fields.user) or _text(fields.safety_identifier),
+        lacks_usage=streamed and _lacks_usage(members),
+        user_label=_text(members, "user") or _text(members, "safety_identifier"),
     )
 
 
@@ -62,10 +52,11 @@ def with_usage_asked(body: bytes | bytearray) -> Sequence[bytes | memoryview]:
     """
     Return the body with `stream_options.include_usage` set, as buffers to send in order.
 
-    Values the caller sent are views of `body`, byte for byte; only the option is ours.
+    Values the caller sent are views of `body`, byte for byte; only the option is ours. Of a
+    name given twice the last value goes on. The body is one that `lacks_usage`.
     """
-    members: dict[str, msgspec.Raw] = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    options = _members(members.get("stream_options"))
+    members = msgspec.json.decode(body, type=_Members)
+    options = _stream_options(members)
     options["include_usage"] = msgspec.Raw(b"true")
     members["stream_options"] = msgspec.Raw(msgspec.json.encode(options))
     buffers: list[bytes | memoryview] = []
@@ -78,23 +69,20 @@ def with_usage_asked(body: bytes | bytearray) -> Sequence[bytes | memoryview]:
     return buffers
 
 
-def _members(raw: msgspec.Raw | None) -> dict[str, msgspec.Raw]:
-    if raw is None or bytes(raw) == b"null":
-        return {}
-    return msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-
-
-def _lacks_usage(raw: msgspec.Raw) -> bool:
-    if bytes(raw) in {b"", b"null"}:
-        return True
+def _lacks_usage(members: _Members) -> bool:
     try:
-        return msgspec.json.decode(raw, type=_StreamOptions).include_usage is not True
+        options = _stream_options(members)
     except _UNREADABLE:
         return False
+    return bytes(options.get("include_usage", _ABSENT)) in {b"", b"null", b"false"}
 
 
-def _text(raw: msgspec.Raw) -> str | None:
+def _stream_options(members: _Members) -> _Members:
+    return msgspec.json.decode(members.get("stream_options", b"null"), type=_Members | None) or {}
+
+
+def _text(members: _Members, name: str) -> str | None:
     try:
-        return msgspec.json.decode(raw, type=str)[:_LABEL_LIMIT] or None
+        return msgspec.json.decode(members.get(name, _ABSENT), type=str)[:_LABEL_LIMIT] or None
     except _UNREADABLE:
         return None

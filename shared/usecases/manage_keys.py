@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import timedelta
 
 from shared.domain.errors import KeyNotFound
 from shared.domain.gateway_key import KEY_PREFIX, GatewayKey, hash_key, is_gateway_key, key_id
@@ -30,15 +30,21 @@ class ManageKeys:
         self._keys = keys
         self._clock = clock
 
-    async def issue(self, principal: Principal, *, expires_at: datetime | None = None) -> IssuedKey:
-        """Return a new key that proves `principal`. Raises StorageError: no key was issued."""
+    async def issue(self, principal: Principal, *, lifetime: timedelta | None = None) -> IssuedKey:
+        """
+        Return a new key that proves `principal`, for ever or for a `lifetime` from now.
+
+        Raises:
+            StorageError: no key was issued.
+        """
+        now = self._clock.now()
         secret = KEY_PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
         key_hash = hash_key(secret)
         key = GatewayKey(
             key_hash=key_hash,
             principal=replace(principal, key_id=key_id(key_hash)),
-            issued_at=self._clock.now(),
-            expires_at=expires_at,
+            issued_at=now,
+            expires_at=now + lifetime if lifetime else None,
         )
         await self._keys.put(key)
         return IssuedKey(secret=secret, key=key)

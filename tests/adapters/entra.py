@@ -93,4 +93,5 @@ class Entra:
     async def _keys(self, request: web.Request) -> web.Response:
         self.asked.append(request.match_info["tenant"])
         body = self.body if self.body is not None else json.dumps({"keys": self.keys}).encode()
-        return web.Response(status=self.status, body=body, content_type="application/json")
+        headers = {"Location": "/elsewhere/discovery/v2.0/keys"} if self.status == 302 else {}
+        return web.Response(status=self.status, body=body, content_type="application/json", headers=headers)

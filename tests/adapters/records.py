@@ -64,7 +64,7 @@ def record(
 _ids = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9.@-]{0,63}", fullmatch=True)
 _times = st.timedeltas(timedelta(0), timedelta(days=3_000_000)).map(datetime(1601, 1, 1, tzinfo=UTC).__add__)
 # What the service keeps unchanged; what it would not is another property's matter.
-texts = st.text(st.characters(exclude_categories=["Cc", "Cs", "Cn"]), max_size=256)
+texts = st.text(st.characters(exclude_categories=["Cc", "Cs", "Cn", "Zl", "Zp"]), max_size=256)
 _counts = st.integers(0, 2**63 - 1)
 hostile_texts = st.text(st.characters(), max_size=600)
 

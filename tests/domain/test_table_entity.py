@@ -107,6 +107,6 @@ def test_ordinary_text_is_stored_as_it_is(text: str) -> None:
     assert storable_text(text) == text
 
 
-def test_controls_and_lone_surrogates_are_replaced() -> None:
-    """XML readers of the table, Power BI among them, fail at them."""
-    assert storable_text("a\r\nb\x00\ud800\uffff") == "a\ufffd\ufffdb\ufffd\ufffd\ufffd"
+def test_controls_line_ends_and_lone_surrogates_are_replaced() -> None:
+    """XML readers of the table fail at them, and the emulator at U+2028."""
+    assert storable_text("a\r\nb\x00\u2028\ud800\uffff") == "a\ufffd\ufffdb\ufffd\ufffd\ufffd\ufffd"

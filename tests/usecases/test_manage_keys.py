@@ -36,12 +36,13 @@ async def test_an_issued_key_opens_the_gate_and_says_which_key_it_was(
     manage: ManageKeys, stored: FakeGatewayKeys, clock: FakeClock
 ) -> None:
     """The record of a call names the key, so that a leaked one can be traced."""
-    issued = await manage.issue(DEV, expires_at=clock.now() + timedelta(days=1))
+    issued = await manage.issue(DEV, lifetime=timedelta(days=1))
     identified = await IdentifyPrincipal(keys=stored, clock=clock)(Credentials(api_key=issued.secret))
 
     assert identified.principal.object_id == "dev"
     assert identified.principal.key_id == issued.key.key_id
     assert issued.key.issued_at == clock.now()
+    assert issued.key.expires_at == clock.now() + timedelta(days=1)
 
 
 async def test_every_key_is_another_256_random_bits(manage: ManageKeys) -> None:

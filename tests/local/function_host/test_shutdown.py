@@ -55,7 +55,7 @@ def test_ctrl_c_ends_it_too(tmp_path: Path) -> None:
         ),
         (
             "@app.route('x/{*all}/y')\nasync def f(req): ...",
-            "f: in the route 'x/{*all}/y' something follows what can only be last",
+            "f: in the route 'api/x/{*all}/y' something follows what can only be last",
         ),
         ("@app.route('x')\nasync def f(r): ...", "f takes ['r'], but its bindings are ['req']"),
     ],

@@ -32,33 +32,28 @@ VALUES = st.recursive(
     max_leaves=8,
 )
 MESSAGES = st.lists(st.fixed_dictionaries({"role": st.just("user")}, optional={"content": VALUES}), min_size=1) | VALUES
-TOOLS = st.lists(st.fixed_dictionaries({"type": st.just("function")}, optional={"function": VALUES})) | VALUES
-REQUESTS = st.fixed_dictionaries(
-    {},
-    optional={
-        "messages": MESSAGES,
-        "input": MESSAGES,
-        "prompt": VALUES,
-        "tools": TOOLS,
-        "tool_choice": st.just("required") | VALUES,
-        "stream": st.just(True) | VALUES,
-        "stream_options": VALUES,
-        "n": VALUES,
-        "max_tokens": VALUES,
-        "dimensions": VALUES,
-    },
+FUNCTIONS = st.fixed_dictionaries({"name": st.just("f")}, optional={"parameters": VALUES, "enum": VALUES}) | VALUES
+TOOLS = st.lists(st.fixed_dictionaries({"type": st.just("function"), "function": FUNCTIONS}), min_size=1) | VALUES
+
+# Each changes a request that would be answered, so that what follows the first check is reached too.
+CHANGES = (
+    st.fixed_dictionaries({"tools": TOOLS, "tool_choice": st.just("required") | VALUES})
+    | st.fixed_dictionaries({"messages": MESSAGES, "input": MESSAGES, "prompt": VALUES})
+    | st.fixed_dictionaries({"stream": st.just(True) | VALUES, "stream_options": VALUES})
+    | st.fixed_dictionaries({"n": VALUES, "max_tokens": VALUES, "dimensions": VALUES, "max_output_tokens": VALUES})
 )
+REQUEST = {"messages": [{"role": "user", "content": "Hello"}], "input": "Hello", "prompt": "Hello"}
 
 
 @pytest.mark.parametrize(
     "answer",
     [answer_chat_completion, answer_completion, answer_embeddings, answer_image_generation, Responses().create],
 )
-@given(request=REQUESTS)
-def test_any_json_is_answered_or_refused(answer: Any, request: dict[str, Any]) -> None:
+@given(changes=CHANGES)
+def test_any_json_is_answered_or_refused(answer: Any, changes: dict[str, Any]) -> None:
     """A 500 of the simulator's own would be taken for a fault of the relay."""
     with suppress(AzureError):
-        assert answer(call(request), Deployment("gpt-4o", "gpt-4o-2024-11-20")).status == 200
+        assert answer(call(REQUEST | changes), Deployment("gpt-4o", "gpt-4o-2024-11-20")).status == 200
 
 
 def call(request: dict[str, Any]) -> Call:

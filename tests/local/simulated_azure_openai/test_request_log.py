@@ -67,7 +67,9 @@ async def test_a_request_is_on_disk_before_its_answer_begins(tmp_path: Path) -> 
     assert json.loads(line)["path"] == CHAT
 
 
-async def test_a_request_that_ends_early_is_told_as_such(server: RunningServer) -> None:
+async def test_a_request_that_ends_early_is_told_as_such(
+    server: RunningServer, caplog: pytest.LogCaptureFixture
+) -> None:
     """A relay that dies while sending has made a call, though not a whole one."""
     host, _, port = server.url.removeprefix("http://").partition(":")
     _, writer = await asyncio.open_connection(host, int(port))
@@ -77,6 +79,7 @@ async def test_a_request_that_ends_early_is_told_as_such(server: RunningServer) 
     await writer.wait_closed()
     while not server.requests:
         await asyncio.sleep(0.01)
-
     [request] = server.requests
+
     assert (request.complete, request.body_bytes) == (False, 9)
+    assert not caplog.records
