@@ -4,12 +4,12 @@
 | --- | --- | --- |
 | PartitionKey | string | the first 2 letters of the hash, so that finds spread over 256 partitions |
 | RowKey | string | the SHA-256 of the key, as hex; its first 12 letters are the key's id |
-| TenantId, ObjectId, Kind | string | the principal the key proves |
-| AppId, Name | string | what else is known of the principal; no column where nothing is |
-| Roles | string | its roles, a JSON array |
-| IssuedAt | datetime | UTC, as all times |
-| ExpiresAt, RevokedAt | datetime | no column where it does not expire, or is not revoked |
-| LastUsedAt | datetime | at most an hour behind; no column before the first use |
+| tenant_id, object_id, principal_kind | string | the principal the key proves |
+| app_id, principal_name | string | what else is known of the principal; no column where nothing is |
+| roles | string | its roles, a JSON array |
+| issued_at | datetime | UTC, as all times |
+| expires_at, revoked_at | datetime | no column where it does not expire, or is not revoked |
+| last_used_at | datetime | at most an hour behind; no column before the first use |
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class TableGatewayKeys:
 
     async def mark_used(self, key_hash: str, used_at: datetime) -> None:
         """Keep when a key was last used, and change nothing else of it. Raises StorageError."""
-        entity = {"PartitionKey": _partition(key_hash), "RowKey": key_hash, "LastUsedAt": used_at}
+        entity = {"PartitionKey": _partition(key_hash), "RowKey": key_hash, "last_used_at": used_at}
         with storage_errors("writing the last use of a gateway key"):
             # A merge: a key revoked since we read it must stay revoked.
             await self._table.update_entity(entity, mode=UpdateMode.MERGE)
@@ -94,16 +94,16 @@ def _entity(key: GatewayKey) -> dict[str, Any]:
     columns = {
         "PartitionKey": _partition(key.key_hash),
         "RowKey": key.key_hash,
-        "TenantId": principal.tenant_id,
-        "ObjectId": principal.object_id,
-        "Kind": principal.kind.value,
-        "AppId": principal.app_id,
-        "Name": principal.name,
-        "Roles": msgspec.json.encode(sorted(principal.roles)).decode(),
-        "IssuedAt": key.issued_at,
-        "ExpiresAt": key.expires_at,
-        "RevokedAt": key.revoked_at,
-        "LastUsedAt": key.last_used_at,
+        "tenant_id": principal.tenant_id,
+        "object_id": principal.object_id,
+        "principal_kind": principal.kind.value,
+        "app_id": principal.app_id,
+        "principal_name": principal.name,
+        "roles": msgspec.json.encode(sorted(principal.roles)).decode(),
+        "issued_at": key.issued_at,
+        "expires_at": key.expires_at,
+        "revoked_at": key.revoked_at,
+        "last_used_at": key.last_used_at,
     }
     return {name: value for name, value in columns.items() if value is not None}
 
@@ -114,10 +114,10 @@ def _key(entity: Mapping[str, Any]) -> GatewayKey:
         return GatewayKey(
             key_hash=key_hash,
             principal=_principal(entity, key_hash),
-            issued_at=_plain(entity["IssuedAt"]),
-            expires_at=_time(entity, "ExpiresAt"),
-            revoked_at=_time(entity, "RevokedAt"),
-            last_used_at=_time(entity, "LastUsedAt"),
+            issued_at=_plain(entity["issued_at"]),
+            expires_at=_time(entity, "expires_at"),
+            revoked_at=_time(entity, "revoked_at"),
+            last_used_at=_time(entity, "last_used_at"),
         )
     except (KeyError, ValueError, PrincipalNotProved) as error:
         raise StorageRejected(f"the row of gateway key {key_id(key_hash)} is not one we wrote") from error
@@ -136,11 +136,11 @@ def _plain(value: Any) -> datetime:
 
 def _principal(entity: Mapping[str, Any], key_hash: str) -> Principal:
     return Principal(
-        tenant_id=entity["TenantId"],
-        object_id=entity["ObjectId"],
-        kind=PrincipalKind(entity["Kind"]),
-        app_id=entity.get("AppId"),
-        name=entity.get("Name"),
-        roles=frozenset(msgspec.json.decode(entity["Roles"], type=list[str])),
+        tenant_id=entity["tenant_id"],
+        object_id=entity["object_id"],
+        kind=PrincipalKind(entity["principal_kind"]),
+        app_id=entity.get("app_id"),
+        name=entity.get("principal_name"),
+        roles=frozenset(msgspec.json.decode(entity["roles"], type=list[str])),
         key_id=key_id(key_hash),
     )

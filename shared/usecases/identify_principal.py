@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from shared.domain.errors import PrincipalNotAllowed, PrincipalNotProved
-from shared.domain.gateway_key import KEY_PREFIX, KeyState, hash_key, is_gateway_key
+from shared.domain.gateway_key import KeyState, hash_key, is_gateway_key
 from shared.domain.principal import Principal, VerifiedClaims
 from shared.ports import Clock, GatewayKeys, TokenVerifier
 
@@ -31,11 +31,14 @@ class Credentials:
         scheme, _, token = (self.authorization or "").strip().partition(" ")
         return token.strip() or None if scheme.lower() == "bearer" else None
 
-    @property
-    def gateway_key_headers(self) -> frozenset[bytes]:
-        """The headers that hold a gateway key, right or wrong. They must never go upstream."""
+    def foreign_to_us(self, proved_by: str | None) -> frozenset[bytes]:
+        """Return the headers, in lower case, whose credential is neither a gateway key nor what proved the caller."""
         values = {b"api-key": self.api_key, b"authorization": self.bearer}
-        return frozenset(name for name, value in values.items() if value and is_gateway_key(value.strip()))
+        return frozenset(
+            name
+            for name, value in values.items()
+            if value and not is_gateway_key(value.strip()) and value.strip() != proved_by
+        )
 
 
 class Proof(StrEnum):
@@ -46,12 +49,18 @@ class Proof(StrEnum):
     CLIENT_PRINCIPAL = "client_principal"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Identified:
-    """A principal, and what proved it."""
+    """
+    A principal, and what proved it.
+
+    `foreign_credentials` names the headers that may go upstream where callers bring Azure's own
+    credentials: an access token may be for both of us, a gateway key never is for Azure.
+    """
 
     principal: Principal
     proof: Proof
+    foreign_credentials: frozenset[bytes] = frozenset()
 
 
 class IdentifyPrincipal:
@@ -60,7 +69,7 @@ class IdentifyPrincipal:
 
     The first of these that is there decides, and no later one can mend it:
 
-    1. a gateway key (it begins with `aoai-`) in `api-key`, then as the bearer;
+    1. a gateway key in `api-key`, then as the bearer: one we know, or one that begins as ours do (`aoai-`);
     2. a bearer that is a JSON Web Token, where a token verifier is set;
     3. the platform's `X-MS-CLIENT-PRINCIPAL`, where the platform vouches for it.
 
@@ -98,25 +107,38 @@ class IdentifyPrincipal:
             KeysUnavailable: an access token cannot be checked now.
             StorageError: a gateway key cannot be looked up now.
         """
-        bearer = credentials.bearer
-        for shown in (credentials.api_key, bearer):
-            if shown and is_gateway_key(shown.strip()):
-                return Identified(await self._of_key(shown.strip()), Proof.GATEWAY_KEY)
-        if bearer and self._verifier and _looks_like_jwt(bearer):
-            return Identified(self._allowed(await self._verifier.verify(bearer)), Proof.ACCESS_TOKEN)
-        if credentials.client_principal and self._read_client_principal:
-            claims = self._read_client_principal(credentials.client_principal)
-            return Identified(self._allowed(claims), Proof.CLIENT_PRINCIPAL)
-        raise PrincipalNotProved(_what_is_wrong(credentials))
+        for shown in (credentials.api_key, credentials.bearer):
+            if shown and (principal := await self._of_key(shown.strip())):
+                return Identified(
+                    principal=principal,
+                    proof=Proof.GATEWAY_KEY,
+                    foreign_credentials=credentials.foreign_to_us(shown.strip()),
+                )
+        principal, proof = await self._of_entra(credentials)
+        return Identified(principal=principal, proof=proof, foreign_credentials=credentials.foreign_to_us(None))
 
-    async def _of_key(self, unverified_key: str) -> Principal:
+    async def _of_key(self, unverified_key: str) -> Principal | None:
+        """Return whom a gateway key was issued to, None where it is none of ours."""
+        if _looks_like_jwt(unverified_key):
+            return None
         key = await self._keys.find(hash_key(unverified_key))
         if key is None:
-            raise PrincipalNotProved("the gateway key is not known")
+            if is_gateway_key(unverified_key):
+                raise PrincipalNotProved("the gateway key is not known")
+            return None
         state = key.state_at(self._clock.now())
         if state is not KeyState.ACTIVE:
             raise PrincipalNotProved(f"gateway key {key.key_id} is {state.value}")
         return key.principal
+
+    async def _of_entra(self, credentials: Credentials) -> tuple[Principal, Proof]:
+        bearer = credentials.bearer
+        if bearer and self._verifier and _looks_like_jwt(bearer):
+            return self._allowed(await self._verifier.verify(bearer)), Proof.ACCESS_TOKEN
+        if credentials.client_principal and self._read_client_principal:
+            claims = self._read_client_principal(credentials.client_principal)
+            return self._allowed(claims), Proof.CLIENT_PRINCIPAL
+        raise PrincipalNotProved(_what_is_wrong(credentials))
 
     def _allowed(self, verified: VerifiedClaims) -> Principal:
         principal = Principal.from_claims(verified)
@@ -134,9 +156,9 @@ def _what_is_wrong(credentials: Credentials) -> str:
     if bearer := credentials.bearer:
         if _looks_like_jwt(bearer):
             return "access tokens are not accepted here: send a gateway key in the 'api-key' header"
-        return f"the bearer is neither a gateway key, which begins with {KEY_PREFIX!r}, nor an Entra access token"
+        return "the bearer is neither a gateway key that is known here nor an Entra access token"
     if credentials.authorization:
         return f"the Authorization header is not a bearer's: {_HOW}"
     if credentials.api_key:
-        return f"the api-key is not a gateway key, which begins with {KEY_PREFIX!r}: {_HOW}"
+        return f"the api-key is not a gateway key that is known here: {_HOW}"
     return f"no credential: {_HOW}"

@@ -27,5 +27,5 @@ class RelayEndpoint:
         incoming = incoming_call(request)
         identified = await self._identify(credentials_of(request))
         if self._credentials_of_caller:
-            incoming = replace(incoming, forwarded_credentials=frozenset())
+            incoming = replace(incoming, forwarded_credentials=identified.foreign_credentials)
         return RelayResponse(await self._relay(incoming, identified.principal))

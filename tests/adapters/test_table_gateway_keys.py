@@ -139,7 +139,7 @@ async def test_the_table_holds_nothing_to_call_with(table: TableClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "edited", [{"Kind": "robot"}, {"IssuedAt": "today"}, {"Roles": "A"}, {"ObjectId": "a/b"}], ids=str
+    "edited", [{"principal_kind": "robot"}, {"issued_at": "today"}, {"roles": "A"}, {"object_id": "a/b"}], ids=str
 )
 async def test_a_row_we_did_not_write_is_named(table: TableClient, edited: dict[str, str]) -> None:
     """Somebody edited the table; the message says which row, not only that one is bad."""

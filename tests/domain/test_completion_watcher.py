@@ -17,7 +17,7 @@ from tests.data import recorded
 
 INT64_MAX = 2**63 - 1
 
-ODD_COUNTS = [-1, True, False, 1.0, 1e2, 1.5, "12", "", None, [], {}, [3], 2**62, 2**63, 10**30]
+ODD_COUNTS = [-1, True, False, 1.0, 1e2, 1.5, "12", "", [], {}, [3], 2**62, 2**63, 10**30]
 
 
 def watched_body(metered: Metered | None, body: bytes) -> CompletionWatcher:
@@ -269,9 +269,6 @@ def test_no_more_text_is_kept_than_the_limit() -> None:
 @pytest.mark.parametrize("odd", ODD_COUNTS)
 def test_a_count_that_is_none_is_no_usage(odd: Any) -> None:
     """A wrong count is worse than none: without one the call is estimated, and says so."""
-    if odd is None:
-        pytest.skip("null is an absent count")
-
     assert reported_usage({"prompt_tokens": odd, "completion_tokens": 5}) is None
     assert reported_usage({"prompt_tokens": 5, "completion_tokens": 5, "total_tokens": odd}) is None
 
@@ -282,7 +279,7 @@ def test_a_usage_without_counts_is_none(usage: Any) -> None:
     assert reported_usage(usage) is None
 
 
-@pytest.mark.parametrize("odd", [odd for odd in ODD_COUNTS if odd is not None])
+@pytest.mark.parametrize("odd", ODD_COUNTS)
 def test_an_odd_part_hides_no_count(odd: Any) -> None:
     """Cached tokens are a part: where that cannot be read, the whole still stands."""
     usage = {"prompt_tokens": 7, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": odd}}
@@ -360,7 +357,7 @@ FIELDS = (
     "tool_calls function name arguments prompt_tokens completion_tokens input_tokens output_tokens total_tokens "
     "prompt_tokens_details input_tokens_details cached_tokens completion_tokens_details reasoning_tokens"
 ).split()
-scalars = st.sampled_from([*ODD_COUNTS, "error", "response.completed", "response.output_text.delta"]) | st.text()
+scalars = st.sampled_from([None, *ODD_COUNTS, "error", "response.completed", "response.output_text.delta"]) | st.text()
 values = st.recursive(
     scalars | st.integers() | st.floats(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=6),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -61,7 +62,7 @@ def test_a_stream_is_the_same_events_however_it_is_cut(line_end: bytes) -> None:
 def test_joined_the_events_are_the_stream(stream: bytes, cuts: Sequence[int]) -> None:
     """The relay changes nothing: not a byte is added, lost or moved, whichever line ends are mixed."""
     bounds = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
-    chunks = [stream[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    chunks = [stream[start:end] for start, end in pairwise(bounds)]
 
     assert split(chunks) == split([stream]) == split(bytewise(stream))
     assert b"".join(split(chunks)) == stream

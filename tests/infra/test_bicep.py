@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 from azure.mgmt.web import models, types
 from pycep import BicepParser
+from typing_extensions import is_typeddict
 
 from tests.docs.settings_source import settings_read
 
@@ -28,8 +29,8 @@ _WEB_TYPES: MappingProxyType[str, Any] = MappingProxyType(
         "Microsoft.Web/sites/basicPublishingCredentialsPolicies": types.CsmPublishingCredentialsPoliciesEntity,
     }
 )
-# What Bicep itself takes beside a resource's own properties, and a plan's that the SDK counts as the plan's own.
-_BICEP_PROPERTIES = frozenset({"dependsOn", "parent", "scope", "sku"})
+# What Bicep itself takes beside a resource's own properties.
+_BICEP_PROPERTIES = frozenset({"dependsOn", "parent", "scope"})
 
 # https://learn.microsoft.com/azure/azure-functions/functions-app-settings
 _PLATFORM_SETTINGS = frozenset(
@@ -52,7 +53,7 @@ def test_every_file_parses(file: str) -> None:
 
 @pytest.mark.parametrize("file", _FILES)
 def test_every_property_is_one_that_azure_knows(file: str) -> None:
-    """Azure drops what it does not know without a word; without `perInstanceConcurrency` it takes one call at a time."""
+    """Azure drops the others without a word; without `perInstanceConcurrency` it takes one call at a time."""
     template = _parsed(file)
     problems = [problem for resource in _resources(template) for problem in _problems(resource, template)]
 
@@ -103,6 +104,15 @@ def test_azd_gives_every_parameter() -> None:
     assert set(given) == set(_parsed("main.bicep")["parameters"])
 
 
+def test_every_value_that_azd_takes_is_described() -> None:
+    """A value nobody can look up is not used."""
+    page = (_ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    # These two azd asks for itself.
+    taken = set(re.findall(r"\$\{(\w+)", _text("main.parameters.json"))) - {"AZURE_ENV_NAME", "AZURE_LOCATION"}
+
+    assert {name for name in taken if name not in page} == set()
+
+
 def test_azd_finds_the_app_by_its_tag() -> None:
     """Code is deployed to the resource whose tag names the service of azure.yaml."""
     service = re.search(r"^services:\n  (\w+):$", (_ROOT / "azure.yaml").read_text(encoding="utf-8"), re.MULTILINE)
@@ -115,7 +125,7 @@ def test_every_app_setting_is_read_by_the_app_or_the_platform() -> None:
     """A misspelt setting is set in vain, and Flex Consumption refuses some that other plans need."""
     variables = _parsed("app.bicep")["variables"]
     ledger, worker, platform = (
-        {name for _, branch in _branches(variables[variable]["value"]) for name in branch}
+        {name for branch in _branches(variables[variable]["value"]) for name in branch}
         for variable in ("ledgerSettings", "workerSettings", "platformSettings")
     )
 
@@ -164,47 +174,45 @@ def _problems(resource: Any, template: Any) -> Iterator[str]:
 
 def _wrong(path: str, value: Any, hint: Any, names: set[str]) -> Iterator[str]:
     """Yield what in `value` is not of the type `hint`: names of properties, and values of enumerations."""
-    for at, branch in _branches(value, path):
-        if isinstance(branch, dict):
-            hints = _property_hints(hint)
-            for name, inner in branch.items():
-                if hints is None:
-                    return
-                if name not in hints:
-                    yield f"{at}.{name}"
-                else:
-                    yield from _wrong(f"{at}.{name}", inner, hints[name], names)
-        elif isinstance(branch, str) and branch not in names and (members := _members(hint)) and branch not in members:
-            yield f"{at}: {branch}"
+    for branch in _branches(value):
+        if isinstance(branch, dict) and (properties := _properties(hint)):
+            yield from (f"{path}.{name}" for name in branch.keys() - properties.keys())
+            for name in branch.keys() & properties.keys():
+                yield from _wrong(f"{path}.{name}", branch[name], properties[name], names)
+        elif isinstance(branch, str) and (members := _members(hint)) and branch not in members | names:
+            yield f"{path}: {branch}"
 
 
-def _branches(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def _branches(value: Any) -> Iterator[Any]:
     """Yield what an expression may come to, as far as it is written out: both sides of `? :`, each item of a list."""
     match value:
-        case {"operator": {"operands": operands}}:
-            for name in ("true_value", "false_value", "operand_2"):
-                yield from _branches(operands.get(name), path)
-        case {"function": _}:
+        case {"operator": {"type": "conditional", "operands": {"true_value": if_true, "false_value": if_false}}}:
+            yield from _branches([if_true, if_false])
+        # The parser takes `a == b ? c : d` for `a == (b ? c : d)`.
+        case {"operator": {"operands": {"operand_2": {"operator": {"type": "conditional"}} as conditional}}}:
+            yield from _branches(conditional)
+        case {"operator": _} | {"function": _}:
             return
         case list():
             for item in value:
-                yield from _branches(item, path)
+                yield from _branches(item)
         case _:
-            yield path, value
+            yield value
 
 
-def _property_hints(hint: Any) -> dict[str, Any] | None:
-    """Return the properties of the object that `hint` is or holds; None where any name will do."""
-    for inner in (hint, *get_args(hint)):
-        if isinstance(inner, type) and hasattr(inner, "__required_keys__"):
+def _properties(hint: Any) -> dict[str, Any] | None:
+    """Return the properties of the object that `hint` is, or holds; None where any name will do."""
+    for inner in _choices(hint):
+        if is_typeddict(inner):
             return get_type_hints(inner, {**vars(models), **vars(types)})
     return None
 
 
 def _members(hint: Any) -> set[str]:
-    return {
-        member.value
-        for inner in get_args(hint)
-        if isinstance(inner, type) and issubclass(inner, Enum)
-        for member in inner
-    }
+    """Return the values of the enumeration that `hint` allows; none where any text will do."""
+    enums = [inner for inner in _choices(hint) if isinstance(inner, type) and issubclass(inner, Enum)]
+    return {member.value for enum in enums for member in enum}
+
+
+def _choices(hint: Any) -> tuple[Any, ...]:
+    return (hint,) if get_origin(hint) is dict else (hint, *get_args(hint))
