@@ -85,6 +85,8 @@ def app_settings(connection_string: str, upstream_url: str) -> dict[str, str]:
         "AZURE_OPENAI_ENDPOINT": upstream_url,
         "UPSTREAM_AUTH": "key",
         "AZURE_OPENAI_API_KEY": SIMULATED_KEY,
+        # Above the app's own limit, so that it is the app that refuses: with a reason and a row.
+        "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT": str(1024**3),
     }
 
 

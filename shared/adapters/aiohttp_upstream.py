@@ -41,7 +41,7 @@ class AiohttpUpstream:
         self._session = session
         self._origin = str(url.origin())
         self._credential = credential
-        self._resource = url.authority
+        self._resource = url.host or ""
 
     @property
     def resource(self) -> str:
@@ -88,9 +88,13 @@ class AiohttpResponse:
         return self._response.headers.get(name)
 
     async def next_chunk(self) -> bytes:
+        content = self._response.content
         try:
-            return await self._response.content.readany()
+            return await content.readany()
         except (aiohttp.ClientError, TimeoutError) as error:
+            # Once a connection has broken, aiohttp raises that before what had arrived by then.
+            if arrived := content._read_nowait(-1):  # noqa: SLF001 - no public way to it
+                return arrived
             raise _translated(error) from error
 
     async def close(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 import pytest
@@ -23,9 +22,7 @@ def test_a_request_says_what_it_is() -> None:
     """Model, stream and user are what the ledger wants of it."""
     request = read_request(b'{ "model" : "gpt-4o", "stream":\ttrue , "user":"alice", "messages":[]}')
 
-    assert request == ReadRequest(
-        understood=True, model="gpt-4o", streamed=True, lacks_usage=True, user_label="alice"
-    )
+    assert request == ReadRequest(understood=True, model="gpt-4o", streamed=True, lacks_usage=True, user_label="alice")
 
 
 @pytest.mark.parametrize(
@@ -199,6 +196,7 @@ def test_only_the_option_is_added(request: dict[str, Any], options: dict[str, An
 def test_large_values_are_not_copied() -> None:
     """A request of many megabytes of images is sent from where it was read."""
     body = bytearray(b'{"stream":true,"messages":"' + b"x" * 1000 + b'"}')
-    views = [buffer for buffer in with_usage_asked(body) if isinstance(buffer, memoryview)]
+    buffers = with_usage_asked(body)
+    body[500:501] = b"Y"
 
-    assert any(len(view) > 1000 and view.obj is body for view in views) or math.isclose(0, 1)
+    assert b"Y" in b"".join(buffers)

@@ -1,0 +1,219 @@
+"""A report is the sum of the records, whatever order they come in and however it is paged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.principal import Principal, PrincipalKind
+from shared.domain.usage_record import OpenCall, Outcome, TokenUsage, UsageRecord, UsageSource
+from shared.domain.usage_report import TOTAL_COLUMNS, Dimension, Key, ReportRow, UsageFold, UsageReport, key_columns
+
+MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def record(
+    *,
+    object_id: str = "alice",
+    name: str | None = "Alice",
+    begun_at: datetime = MONDAY,
+    deployment: str | None = "gpt",
+    model: str | None = "gpt-4o",
+    operation: str = "chat.completions",
+    outcome: Outcome = Outcome.COMPLETED,
+    usage: TokenUsage | None = None,
+) -> UsageRecord:
+    principal = Principal(tenant_id="tenant", object_id=object_id, kind=PrincipalKind.USER, name=name)
+    call = OpenCall(
+        call_id="1",
+        begun_at=begun_at,
+        principal=principal,
+        operation=operation,
+        method="POST",
+        resource="r",
+        deployment=deployment,
+    )
+    return UsageRecord(
+        call=call,
+        ended_at=begun_at,
+        duration_ms=1,
+        outcome=outcome,
+        usage=usage or TokenUsage(prompt_tokens=3, total_tokens=3, source=UsageSource.REPORTED),
+        model=model,
+    )
+
+
+counts = st.none() | st.integers(0, 2**62)
+usages = st.builds(
+    TokenUsage,
+    prompt_tokens=counts,
+    completion_tokens=counts,
+    total_tokens=counts,
+    cached_tokens=counts,
+    reasoning_tokens=counts,
+    source=st.sampled_from(UsageSource),
+)
+records = st.builds(
+    record,
+    object_id=st.sampled_from(["alice", "bob", "carol"]),
+    name=st.sampled_from([None, "Alice", "Bob"]),
+    begun_at=st.integers(0, 72).map(lambda hours: MONDAY + timedelta(hours=hours)),
+    deployment=st.sampled_from([None, "gpt", "ada"]),
+    model=st.sampled_from([None, "gpt-4o"]),
+    operation=st.sampled_from(["chat.completions", "embeddings"]),
+    outcome=st.sampled_from(Outcome),
+    usage=usages,
+)
+breakdowns = st.permutations(list(Dimension)).flatmap(
+    lambda dimensions: st.integers(0, len(dimensions)).map(lambda count: tuple(dimensions[:count]))
+)
+
+
+def folded(by: tuple[Dimension, ...], *pages: Sequence[UsageRecord]) -> UsageFold:
+    fold = UsageFold(by)
+    for page in pages:
+        fold.add(page)
+    return fold
+
+
+def report(fold: UsageFold, *, limit: int = 1000, after: Key | None = None) -> UsageReport:
+    return fold.report(begun_from=MONDAY, begun_before=MONDAY + timedelta(days=7), limit=limit, after=after)
+
+
+def cell(record: UsageRecord, dimension: Dimension) -> Key:
+    """Return what a dimension shows of a record."""
+    call = record.call
+    return {
+        Dimension.PRINCIPAL: (call.principal.tenant_id, call.principal.object_id),
+        Dimension.DEPLOYMENT: (call.deployment or "",),
+        Dimension.MODEL: (record.model or "",),
+        Dimension.OPERATION: (call.operation,),
+        Dimension.DAY: (call.begun_at.strftime("%Y-%m-%d"),),
+    }[dimension]
+
+
+def summed(records: Sequence[UsageRecord]) -> tuple[int, ...]:
+    """Return the totals of records, column by column."""
+    rules: dict[str, Callable[[UsageRecord], int]] = {
+        "calls": lambda _: 1,
+        "calls_failed": lambda r: r.outcome != "completed",
+        "calls_estimated": lambda r: r.usage.source in ("estimated", "partial"),
+        "calls_uncounted": lambda r: r.usage.source == "unavailable",
+    }
+    return tuple(
+        sum(rules[column](r) if column in rules else getattr(r.usage, column) or 0 for r in records)
+        for column in TOTAL_COLUMNS
+    )
+
+
+def totals(row: ReportRow | UsageReport) -> tuple[int, ...]:
+    return tuple(getattr(row.totals, column) for column in TOTAL_COLUMNS)
+
+
+@given(breakdowns, st.lists(records, max_size=20))
+def test_a_report_is_the_straight_sum(by: tuple[Dimension, ...], rows: list[UsageRecord]) -> None:
+    """Promise 8: a report equals the sum of the records, row by row and in all."""
+    groups: dict[Key, list[UsageRecord]] = {}
+    for row in rows:
+        groups.setdefault(tuple(part for dimension in by for part in cell(row, dimension)), []).append(row)
+
+    found = report(folded(by, rows))
+
+    assert [(row.key, totals(row)) for row in found.rows] == [(key, summed(groups[key])) for key in sorted(groups)]
+    assert totals(found) == summed(rows)
+    assert found.next_key is None
+
+
+@given(breakdowns, st.lists(records, max_size=20), st.randoms(use_true_random=False), st.integers(0, 20))
+def test_neither_order_nor_pages_of_records_matter(
+    by: tuple[Dimension, ...], rows: list[UsageRecord], random: st.DataObject, cut: int
+) -> None:
+    """Storage answers in pages, and a swept call lands late."""
+    shuffled = list(rows)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+
+    assert report(folded(by, shuffled[:cut], shuffled[cut:])) == report(folded(by, rows))
+
+
+@given(breakdowns, st.lists(records, max_size=20), st.integers(1, 7))
+def test_pages_by_cursor_hold_every_row_once(by: tuple[Dimension, ...], rows: list[UsageRecord], limit: int) -> None:
+    """A reader who follows `next` to the end has the whole report, and each page has its totals."""
+    fold = folded(by, rows)
+    whole = report(fold)
+    pages = [report(fold, limit=limit)]
+    while pages[-1].next_key is not None:
+        pages.append(report(fold, limit=limit, after=pages[-1].next_key))
+
+    assert [row for page in pages for row in page.rows] == list(whole.rows)
+    assert all(len(page.rows) == limit for page in pages[:-1])
+    assert all(page.totals == whole.totals for page in pages)
+
+
+def test_a_cursor_of_a_row_that_is_gone_still_tells_where_to_go_on() -> None:
+    """Records come and go between two pages."""
+    fold = folded((Dimension.DEPLOYMENT,), [record(deployment="a"), record(deployment="c")])
+
+    assert [row.key for row in report(fold, after=("b",)).rows] == [("c",)]
+
+
+def test_the_newest_record_names_the_principal() -> None:
+    """Names change, ids do not: the report shows who it is today."""
+    rows = [
+        record(name="Alice Miller", begun_at=MONDAY + timedelta(days=1)),
+        record(name="Alice Smith", begun_at=MONDAY),
+    ]
+
+    for order in (rows, rows[::-1]):
+        (row,) = report(folded((Dimension.PRINCIPAL,), order)).rows
+
+        assert row.labels == ("Alice Miller", "user")
+        assert row.totals.calls == 2
+
+
+def test_what_is_not_known_is_not_a_count() -> None:
+    """It adds nothing to the tokens, and one to the calls that nobody counted."""
+    rows = [
+        record(usage=TokenUsage(source=UsageSource.UNAVAILABLE)),
+        record(usage=TokenUsage(source=UsageSource.NOT_APPLICABLE)),
+        record(usage=TokenUsage(prompt_tokens=7, source=UsageSource.PARTIAL)),
+    ]
+
+    found = report(folded((), rows)).totals
+
+    assert (found.calls, found.calls_uncounted, found.calls_estimated) == (3, 1, 1)
+    assert (found.prompt_tokens, found.completion_tokens, found.total_tokens) == (7, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("by", "columns"),
+    [
+        ((), ()),
+        ((Dimension.DAY,), ("day",)),
+        ((Dimension.PRINCIPAL,), ("tenant_id", "object_id", "principal_name", "principal_kind")),
+        (
+            (Dimension.DAY, Dimension.PRINCIPAL, Dimension.MODEL),
+            ("day", "tenant_id", "object_id", "model", "principal_name", "principal_kind"),
+        ),
+    ],
+)
+def test_cells_stand_below_their_columns(by: tuple[Dimension, ...], columns: tuple[str, ...]) -> None:
+    """A CSV file has nothing else to say which is which."""
+    found = report(folded(by, [record()]))
+    cells = dict(zip(found.columns, found.cells(found.rows[0]), strict=True))
+
+    assert found.columns == (*columns, *TOTAL_COLUMNS)
+    assert columns[: len(key_columns(by))] == key_columns(by)
+    assert cells["prompt_tokens"] == 3
+    assert cells.get("principal_name", "Alice") == "Alice"
+    assert cells.get("day", "2026-11-23") == "2026-11-23"
+
+
+def test_no_records_are_an_empty_report() -> None:
+    """Nobody used anything: rows there are none, and the totals say 0 calls."""
+    found = report(folded((Dimension.PRINCIPAL,)))
+
+    assert (found.rows, found.next_key, found.totals.calls) == ((), None, 0)
