@@ -73,7 +73,9 @@ var ledgerSettings = {
 var workerSettings = pythonVersion == '3.13' ? {} : { PYTHON_ENABLE_INIT_INDEXING: '1' }
 
 // An identity everywhere, and no connection string of storage beside it: the host takes one or the other.
+// The host's own limit on a request is far above the app's, so that the app refuses: with a reason and a row.
 var platformSettings = {
+  FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '1073741824'
   AzureWebJobsStorage__accountName: storage.name
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: identity.properties.clientId

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import deque
@@ -16,6 +17,11 @@ from typing import Self
 from local.errors import ChildFailed
 
 _KEPT_LINES = 200
+
+
+def python_command(module: str, *arguments: str) -> list[str]:
+    """Return the command that runs a module of ours as a child that does not outlive us."""
+    return [sys.executable, "-m", "local.end_with_parent", module, *arguments]
 
 
 class Child:
@@ -86,6 +92,12 @@ class Child:
                 if not self._changed.wait(deadline - time.monotonic()):
                     raise ChildFailed(self._report(f"was not ready within {seconds:g} s"))
             return match
+
+    def check(self) -> None:
+        """Raise ChildFailed if the process has ended."""
+        code = self._process.poll()
+        if code is not None:
+            raise ChildFailed(self._report(f"ended with {code}"))
 
     def wait(self, seconds: float) -> int:
         """

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from local.azurite import Azurite, running_azurite
-from local.child import Child
+from local.child import Child, python_command
 from shared.adapters.table_gateway_keys import TABLE, TableGatewayKeys
 from shared.adapters.table_service import StorageSettings, open_tables
 from shared.domain.gateway_key import KEY_PREFIX, GatewayKey, hash_key
@@ -62,15 +61,27 @@ def running_stack(
 @contextmanager
 def running_simulator(arguments: Sequence[str] = ()) -> Iterator[str]:
     """Run the simulated Azure OpenAI and yield its URL."""
-    command = [sys.executable, "-m", "local.simulated_azure_openai", "--port", "0", *arguments]
-    with Child("the simulated Azure OpenAI", command, cwd=REPOSITORY) as simulator:
-        yield ready_url(simulator)
+    with simulator(arguments) as child:
+        yield ready_url(child)
 
 
-def function_host(settings: Mapping[str, str], *, port: int = 0, host_module: str = "local.function_host") -> Child:
+def simulator(arguments: Sequence[str] = ()) -> Child:
+    """Start the simulated Azure OpenAI; `ready_url` waits for it."""
+    command = python_command("local.simulated_azure_openai", "--port", "0", *arguments)
+    return Child("the simulated Azure OpenAI", command, cwd=REPOSITORY)
+
+
+def function_host(
+    settings: Mapping[str, str],
+    *,
+    port: int = 0,
+    host_module: str = "local.function_host",
+    on_line: Callable[[str], None] | None = None,
+) -> Child:
     """Start the function app with these settings; `ready_url` waits for it."""
-    command = [sys.executable, "-m", host_module, "--port", str(port)]
-    return Child("the function app", command, env={**os.environ, **settings}, cwd=REPOSITORY)
+    command = python_command(host_module, "--port", str(port))
+    environment = {**os.environ, **settings}
+    return Child("the function app", command, env=environment, cwd=REPOSITORY, on_line=on_line)
 
 
 def ready_url(child: Child) -> str:

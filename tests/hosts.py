@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local.child import Child
+from local.child import Child, python_command
 
 _START_SECONDS = 60.0
 
@@ -37,7 +37,7 @@ class RunningHost:
 @contextmanager
 def running_host(module: str, app_dir: Path, settings: Mapping[str, str]) -> Iterator[RunningHost]:
     """Run the app in `app_dir` on a host of `HOSTS`, in a process of its own, until the context ends."""
-    argv = [sys.executable, "-m", module, "--port", "0", "--app-dir", str(app_dir)]
-    with Child(module, argv, env=os.environ | settings) as process:
+    command = python_command(module, "--port", "0", "--app-dir", str(app_dir))
+    with Child(module, command, env=os.environ | settings) as process:
         ready = process.wait_for_line(r"^ready (http://\S+)$", _START_SECONDS)
         yield RunningHost(url=ready[1].replace("localhost", "127.0.0.1"), process=process)

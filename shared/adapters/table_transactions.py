@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -82,17 +81,19 @@ class TableTransactions:
             StorageRejected: the service does not accept our credential.
         """
         request = write_request(self._url, table, writes, uuid4().hex)
-        for tries in itertools.count():
+        tries, may_renew = 0, True
+        while True:
             refusal = await self._attempt(request, len(writes), deadline)
             if refusal is None:
                 return None
             if refusal.status in _NOT_AUTHORIZED:
-                if tries > 0 or not self._authorization.renew():
+                if not (may_renew and self._authorization.renew()):
                     raise StorageRejected(f"storage does not accept our credential ({refusal}); it needs {_ROLE!r}")
+                may_renew = False
             elif not refusal.is_transient:
                 return refusal
+            tries += 1
             await self._prepare_again(table, refusal, tries, deadline)
-        raise AssertionError  # the count has no end
 
     async def _attempt(self, request: TableRequest, writes: int, deadline: float) -> Refusal | None:
         try:
@@ -119,11 +120,11 @@ class TableTransactions:
 
     async def _prepare_again(self, table: str, refusal: Refusal, tries: int, deadline: float) -> None:
         """Wait as long as is due. Raises StorageUnavailable where that is longer than the caller waits."""
-        backoff = min(_LONGEST_BACKOFF_SECONDS, _BACKOFF_SECONDS * 2 ** min(tries, _DOUBLINGS))
+        backoff = min(_LONGEST_BACKOFF_SECONDS, _BACKOFF_SECONDS * 2 ** min(tries - 1, _DOUBLINGS))
         delay = max(refusal.retry_after_seconds, backoff * self._jitter())
         if _time() + delay >= deadline:
-            raise StorageUnavailable(f"table {table!r} cannot be written: {refusal}, {tries + 1} tries")
-        extra = {"table": table, "status": refusal.status, "code": refusal.code, "tries": tries + 1}
+            raise StorageUnavailable(f"table {table!r} cannot be written: {refusal}, {tries} tries")
+        extra = {"table": table, "status": refusal.status, "code": refusal.code, "tries": tries}
         logger.warning("storage.write_retried", extra=extra)
         if refusal.code == TABLE_NOT_FOUND:
             await self._create(table, deadline)

@@ -446,7 +446,11 @@ async def test_no_connection_is_unreachable(upstream_at: UpstreamAt, host: str) 
 
 async def test_a_server_that_speaks_no_tls_is_unreachable(upstream_at: UpstreamAt) -> None:
     """The handshake comes before the request: nothing was sent."""
-    async with serving(answering(b"")) as url:
+
+    async def greet(connection: Connection) -> None:
+        await connection.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    async with serving(greet) as url:
         with pytest.raises(UpstreamUnreachable):
             await upstream_at(url.replace("http:", "https:")).send(get())
 

@@ -249,6 +249,15 @@ async def test_close_waits_for_what_was_submitted() -> None:
     assert all(future.done() for future in durable)
 
 
+async def test_large_rows_share_a_transaction_only_up_to_4_mib() -> None:
+    """The service answers 413 to more, whole."""
+    queue = deque(_PendingWrite(write(f"r{i}", text="é" * 30_000), 10) for i in range(100))
+    groups = [next_group(queue), next_group(queue)]
+
+    assert [len(group) for group in groups] == [68, 32]
+    assert not queue
+
+
 _rows = st.tuples(st.sampled_from([f"r{i}" for i in range(150)]), st.sampled_from([1, 1000, 30_000]))
 
 

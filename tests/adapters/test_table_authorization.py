@@ -3,43 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
-from azure.core.credentials import AccessToken, AzureNamedKeyCredential, AzureSasCredential
+from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
 from azure.core.exceptions import ClientAuthenticationError
 from azure.data.tables.aio import TableServiceClient
 
 from shared.adapters.table_authorization import SCOPE, BearerToken, TableEndpoint, authorization
 from shared.domain.errors import SettingsInvalid, StorageUnavailable
+from tests.adapters.credential import FakeCredential
 from tests.fakes import FakeClock
 
 URL = "https://contoso.table.core.windows.net"
-
-
-class FakeCredential:
-    """Gives a new token each time, good for an hour. Set `failure` to have it raise that."""
-
-    def __init__(self, clock: FakeClock) -> None:
-        self._clock = clock
-        self.asked: list[str] = []
-        self.failure: Exception | None = None
-
-    async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
-        await asyncio.sleep(0)
-        if self.failure:
-            raise self.failure
-        self.asked += scopes
-        return AccessToken(f"token{len(self.asked)}", int(self._clock.now().timestamp()) + 3600)
-
-    async def close(self) -> None:
-        """Nothing is open."""
-
-    async def __aenter__(self) -> FakeCredential:
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        """Nothing is open."""
 
 
 async def shown(bearer: BearerToken) -> str:

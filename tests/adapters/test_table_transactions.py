@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 
 import aiohttp
 import pytest
@@ -17,6 +18,7 @@ from shared.adapters.table_transactions import TableTransactions
 from shared.adapters.table_wire import Refusal, TableWrite, delete, upsert
 from shared.domain.errors import StorageRejected, StorageUnavailable
 from shared.domain.table_entity import TableEntity
+from tests.adapters.credential import FakeCredential
 from tests.adapters.scripted_tables import (
     Fault,
     ScriptedTables,
@@ -202,6 +204,28 @@ async def test_a_refused_credential_is_told_at_once(
     with pytest.raises(StorageRejected, match=r"AuthorizationPermissionMismatch.*Storage Table Data Contributor"):
         await commit(transactions, writes("a"))
     assert len(tables.transactions) == 1
+
+
+@pytest.mark.parametrize("refusals", [1, 2])
+async def test_a_token_the_service_refuses_is_renewed_once(
+    refusals: int, tables: ScriptedTables, session: aiohttp.ClientSession
+) -> None:
+    """It may have been revoked before its time; a second refusal is the operator's to mend."""
+    clock = FakeClock()
+    transactions = TableTransactions(
+        TableEndpoint(url=tables.url, credential=FakeCredential(clock)),
+        session,
+        create_table=tables.create_table,
+        clock=clock,
+        jitter=lambda: 0.0,
+    )
+    tables.faults.extend([answers(401, "InvalidAuthenticationInfo")] * refusals)
+    expectation = pytest.raises(StorageRejected) if refusals > 1 else nullcontext()
+    with expectation:
+        await commit(transactions, writes("a"))
+
+    assert [headers["Authorization"] for headers in tables.headers] == ["Bearer token1", "Bearer token2"]
+    assert tables.headers[0]["x-ms-version"] == "2020-12-06"
 
 
 async def test_a_guilty_row_is_named(tables: ScriptedTables, transactions: TableTransactions) -> None:

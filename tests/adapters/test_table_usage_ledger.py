@@ -89,6 +89,29 @@ async def test_a_call_waits_for_two_round_trips_and_no_more(tables: ScriptedTabl
     ]
 
 
+async def test_a_call_that_never_began_has_nothing_to_take_away(
+    tables: ScriptedTables, ledger: TableUsageLedger
+) -> None:
+    """A caller over its limit may come a thousand times a minute: each costs one request."""
+    await ledger.end(record("c1"))
+    await ledger.close()
+
+    assert [[each.table for each in group] for group in tables.transactions] == [["usage"]]
+
+
+async def test_closing_does_not_wait_for_company(
+    tables: ScriptedTables, ledger: TableUsageLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker has seconds to go."""
+    monkeypatch.setattr(table_usage_ledger, "_TIDY_SECONDS", 60.0)
+    await ledger.begin(open_call("c1"))
+    await ledger.end(record("c1"))
+    async with asyncio.timeout(5):
+        await ledger.close()
+
+    assert tables.row_keys("opencalls") == []
+
+
 async def test_calls_in_flight_together_share_transactions(tables: ScriptedTables, ledger: TableUsageLedger) -> None:
     """A hundred calls begin in two transactions, and their rows are taken away in one or two."""
     tables.answers_after_seconds = 0.02

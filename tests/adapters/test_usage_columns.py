@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from shared.adapters.table_wire import upsert
 from shared.adapters.usage_columns import open_call, open_call_entity, usage_entity, usage_record
 from shared.domain.table_entity import Int64, TableEntity
 from shared.domain.usage_record import OpenCall, UsageRecord
-from tests.adapters.records import hostile_texts, open_calls, record, records
+from tests.adapters.records import BEGUN_AT, hostile_texts, open_calls, record, records
 
 # Of the table reference in docs/. A name that changes breaks somebody's report.
 COLUMNS = {
@@ -64,6 +64,14 @@ def test_a_row_is_keyed_by_principal_day_and_beginning() -> None:
 
     assert entity.partition_key == "2026-11-23_11111111-1111-1111-1111-111111111111_alice"
     assert entity.row_key == "20261123T090102.123456Z_c1"
+
+
+def test_a_call_has_one_key_whatever_zone_its_time_is_in() -> None:
+    """Two keys would be two rows."""
+    tokyo = record("c1", begun_at=BEGUN_AT.astimezone(timezone(timedelta(hours=9))))
+    here, there = usage_entity(record("c1")), usage_entity(tokyo)
+
+    assert (here.partition_key, here.row_key) == (there.partition_key, there.row_key)
 
 
 def test_rows_sort_by_time_also_where_a_second_is_whole() -> None:

@@ -10,13 +10,13 @@ import pytest
 from shared.domain import errors
 from shared.domain.errors import CallerError, LedgerError, OurError, StorageError, UpstreamError
 
-ERRORS = [value for _, value in inspect.getmembers(errors, inspect.isclass) if issubclass(value, Exception)]
+CLASSES = [value for _, value in inspect.getmembers(errors, inspect.isclass)]
+ERRORS = [value for value in CLASSES if issubclass(value, LedgerError)]
 
 
-@pytest.mark.parametrize("error", ERRORS)
-def test_every_error_is_below_the_root(error: type[Exception]) -> None:
+def test_every_error_is_below_the_root() -> None:
     """The edge catches the root: one beside it would be a bare 500."""
-    assert issubclass(error, LedgerError)
+    assert CLASSES == ERRORS
 
 
 @pytest.mark.parametrize("error", ERRORS)

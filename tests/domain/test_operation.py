@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 from shared.domain.errors import MalformedRequest
 from shared.domain.operation import Metered, Route, parse_route
 
-V1_QUERY = b"api-version=preview"
-
 
 def route(path: str, method: str = "POST", query: bytes = b"") -> Route:
     return parse_route(method, path.encode(), query)
@@ -196,7 +194,7 @@ def test_a_path_that_may_lead_elsewhere_is_refused(path: str) -> None:
         (b"", "/openai/deployments/d/embeddings", None),
         (b"api-version=", "/openai/deployments/d/embeddings", None),
         (b"", "/openai/v1/embeddings", "v1"),
-        (V1_QUERY, "/openai/v1/embeddings", "preview"),
+        (b"api-version=preview", "/openai/v1/embeddings", "preview"),
     ],
 )
 def test_the_api_version_is_read(query: bytes, path: str, api_version: str | None) -> None:

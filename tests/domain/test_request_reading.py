@@ -42,7 +42,7 @@ def test_the_label_is_the_one_the_caller_gave(body: bytes, label: str | None) ->
     assert read_request(body).user_label == label
 
 
-@pytest.mark.parametrize("odd", [b"1", b"null", b"[]", b'{"a":1}', b"1e999", b'"\\ud800"', b"true"])
+@pytest.mark.parametrize("odd", [b"1", b"null", b"[]", b'{"a":1}', b"1e999", b"true"])
 @pytest.mark.parametrize("field", ["model", "user"])
 def test_an_odd_field_hides_no_other(field: str, odd: bytes) -> None:
     """Azure refuses it; the row of the refusal still says what could be read."""
@@ -101,6 +101,7 @@ def test_odd_stream_options_are_left_alone(options: bytes, lacks_usage: bool) ->
         b'{"stream":true,"x":NaN}',
         b'{"stream":true,"\xff":1}',
         b'{"stream":true,"\\ud800":1}',
+        b'{"stream":true,"messages":"\\ud800"}',
         b'\xef\xbb\xbf{"stream":true}',
         b'{"stream":true,"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
         b"--boundary\r\nContent-Disposition: form-data",
@@ -130,7 +131,6 @@ def test_no_bytes_make_reading_raise(body: bytes) -> None:
         '"é😀"'.encode(),
         b'{ "b" : 1, "a":[ 1 , 2 ] , "b" : 2 }',
         b"[ ]",
-        b'"\\ud800"',
     ],
 )
 def test_every_other_value_goes_on_byte_for_byte(value: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -130,11 +131,11 @@ def test_a_report_is_the_straight_sum(by: tuple[Dimension, ...], rows: list[Usag
 
 @given(breakdowns, st.lists(records, max_size=20), st.randoms(use_true_random=False), st.integers(0, 20))
 def test_neither_order_nor_pages_of_records_matter(
-    by: tuple[Dimension, ...], rows: list[UsageRecord], random: st.DataObject, cut: int
+    by: tuple[Dimension, ...], rows: list[UsageRecord], random: Random, cut: int
 ) -> None:
     """Storage answers in pages, and a swept call lands late."""
     shuffled = list(rows)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
 
     assert report(folded(by, shuffled[:cut], shuffled[cut:])) == report(folded(by, rows))
 

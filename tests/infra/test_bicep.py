@@ -40,6 +40,7 @@ _PLATFORM_SETTINGS = frozenset(
         "AzureWebJobsStorage__accountName",
         "AzureWebJobsStorage__clientId",
         "AzureWebJobsStorage__credential",
+        "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT",
         "PYTHON_ENABLE_INIT_INDEXING",
     }
 )
