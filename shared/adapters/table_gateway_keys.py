@@ -45,7 +45,7 @@ class TableGatewayKeys:
         """Return the key with this hash. Raises StorageError."""
         with storage_errors("reading a gateway key"):
             try:
-                return _key(await self._table.getkey_entity(_partition(key_hash), key_hash))
+                return _key(await self._table.get_entity(_partition(key_hash), key_hash))
             except ResourceNotFoundError:
                 return None
 
@@ -63,7 +63,7 @@ class TableGatewayKeys:
         entity = {"PartitionKey": _partition(key_hash), "RowKey": key_hash, "last_used_at": used_at}
         with storage_errors("writing the last use of a gateway key"):
             # A merge: a key revoked since we read it must stay revoked.
-            await self._table.updatekey_entity(entity, mode=UpdateMode.MERGE)
+            await self._table.update_entity(entity, mode=UpdateMode.MERGE)
 
     async def all(self) -> Sequence[GatewayKey]:
         """Return every key, oldest first. Raises StorageError."""
@@ -75,7 +75,7 @@ class TableGatewayKeys:
         return sorted(keys, key=lambda key: key.issued_at)
 
     async def _replace(self, key: GatewayKey) -> None:
-        await self._table.upsertkey_entity(key_entity(key), mode=UpdateMode.REPLACE)
+        await self._table.upsert_entity(key_entity(key), mode=UpdateMode.REPLACE)
 
     async def _create_table(self) -> None:
         try:

@@ -6,6 +6,7 @@ import dataclasses
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
 from shared.adapters.table_gateway_keys import key_entity
 from shared.adapters.usage_columns import usage_entity
@@ -14,6 +15,8 @@ from shared.domain.gateway_key import GatewayKey
 from shared.domain.principal import Principal, PrincipalKind
 from shared.domain.usage_record import OpenCall, Outcome, TokenUsage, UsageRecord, UsageSource
 from shared.web.errors import HTTP_ERRORS
+
+_Kind = TypeVar("_Kind")
 
 DOCS = Path(__file__).parents[2] / "docs"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -68,7 +71,7 @@ def _codes() -> dict[str, str]:
     return {error.code: str(http.status) for error, http in HTTP_ERRORS.items() if error is not LedgerError}
 
 
-def _full(kind: type, **values: object) -> object:
+def _full(kind: type[_Kind], **values: Any) -> _Kind:
     """Return a dataclass with every field set."""
     samples = {
         "datetime": NOW,
@@ -78,12 +81,12 @@ def _full(kind: type, **values: object) -> object:
         "TokenUsage": _usage(),
         "str": "x",
     }
-    for field in dataclasses.fields(kind):
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
         if field.name not in values:
             values[field.name] = samples[str(field.type).split(" ")[0]]
     return kind(**values)
 
 
 def _usage() -> TokenUsage:
-    counts = {field.name: 1 for field in dataclasses.fields(TokenUsage) if field.name.endswith("_tokens")}
-    return TokenUsage(**counts, source=UsageSource.REPORTED, method="m")  # type: ignore[arg-type]
+    counts: dict[str, Any] = {field.name: 1 for field in dataclasses.fields(TokenUsage) if field.name.endswith("_tokens")}
+    return TokenUsage(**counts, source=UsageSource.REPORTED, method="m")

@@ -134,7 +134,7 @@ def _answers(port: int | None) -> bool:
 
 def _child_of(parent: int, name: str) -> int:
     """Return the id of the child whose command holds `name`."""
-    listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
+    listing = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
     for line in listing.stdout.splitlines():
         pid, ppid, command = line.split(None, 2)
         if int(ppid) == parent and name in command:
