@@ -4,9 +4,10 @@ import azure.functions as func
 from azurefunctions.extensions.http.fastapi import Request, Response
 
 from shared import bootstrap
-from shared.web.platform import mend_platform
+from shared.web.platform import close_on_sigterm, mend_platform
 
 mend_platform()
+close_on_sigterm(bootstrap.close_app)
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 

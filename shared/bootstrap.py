@@ -72,6 +72,12 @@ async def app() -> App:
     return await asyncio.shield(_building)
 
 
+async def close_app() -> None:
+    """End what the worker's app has opened, its calls under way first. Nothing where none was built."""
+    if _building is not None:
+        await (await app()).close()
+
+
 async def build_app_or_refusal() -> App:
     """Return the app, or where the settings are wrong one that answers every request with that error."""
     try:
@@ -90,7 +96,7 @@ async def build_app(settings: Settings) -> App:
     """
     stack = AsyncExitStack()
     try:
-        return _assemble(settings, await _Parts.open(settings, stack), stack.aclose)
+        return _assemble(settings, await _Parts.open(settings, stack), stack)
     except BaseException:
         await stack.aclose()
         raise
@@ -142,18 +148,21 @@ class _Parts:
         )
 
 
-def _assemble(settings: Settings, parts: _Parts, close: Callable[[], Awaitable[None]]) -> App:
+def _assemble(settings: Settings, parts: _Parts, stack: AsyncExitStack) -> App:
     identify = _identify_principal(settings.entra, parts)
+    relay = _relay_call(settings, parts)
+    # Closed before all it needs: it waits for the calls under way.
+    stack.push_async_callback(relay.close)
     query_usage = QueryUsage(TableUsageRecords(parts.tables))
     return App(
         relay_call=RelayEndpoint(
             identify,
-            _relay_call(settings, parts),
+            relay,
             credentials_of_caller=settings.upstream.auth is UpstreamAuth.CALLER,
         ),
         query_usage=UsageEndpoint(identify, query_usage, parts.clock),
         health=HealthEndpoint(lambda: check_tables(parts.tables), VERSION),
-        close=close,
+        close=stack.aclose,
     )
 
 
@@ -170,6 +179,7 @@ def _relay_call(settings: Settings, parts: _Parts) -> RelayCall:
         policy=RelayPolicy(
             max_body_bytes=relay.max_body_bytes,
             keep_alive_seconds=relay.keep_alive_seconds,
+            shutdown_grace_seconds=relay.shutdown_grace_seconds,
             hangup=HangupPolicy(
                 on_hangup=relay.on_hangup,
                 drain_seconds=relay.drain_seconds,

@@ -60,6 +60,7 @@ class RelaySettings:
     on_hangup: OnHangup
     drain_seconds: float
     drain_max: int
+    shutdown_grace_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +157,7 @@ def _relay(read: _Reader) -> RelaySettings:
         on_hangup=read.choice("ON_HANGUP", OnHangup.DRAIN),
         drain_seconds=read.number("DRAIN_SECONDS", 120.0, above=0),
         drain_max=read.number("DRAIN_MAX", 100, above=0),
+        shutdown_grace_seconds=read.number("SHUTDOWN_GRACE_SECONDS", 8.0, above=0),
     )
 
 

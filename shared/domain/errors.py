@@ -124,6 +124,12 @@ class OurError(LedgerError):
     code = "internal_error"
 
 
+class ShuttingDown(OurError):
+    """The worker has been told to stop and takes no new calls; another one will."""
+
+    code = "shutting_down"
+
+
 class SettingsInvalid(OurError):
     """The settings are missing or wrong; the message names all of them."""
 

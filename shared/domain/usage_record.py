@@ -29,6 +29,7 @@ class Outcome(StrEnum):
     CUT_BY_UPSTREAM = "cut_by_upstream"  # the answer broke off
     UPSTREAM_UNREACHABLE = "upstream_unreachable"  # no answer at all
     TIMED_OUT = "timed_out"  # upstream was silent for too long
+    CUT_BY_SHUTDOWN = "cut_by_shutdown"  # the worker was told to stop while the answer came
     ABANDONED = "abandoned"  # the worker died; what is known is what was known at the beginning
 
 

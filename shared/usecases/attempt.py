@@ -12,12 +12,16 @@ from shared.domain.operation import Metered
 from shared.domain.token_counting import CountableCall
 from shared.domain.usage_record import NO_TOKENS, UNKNOWN_TOKENS, OpenCall, Outcome, TokenUsage, UsageRecord
 from shared.ports import Clock, TokenCounter, UpstreamResponse, UsageLedger
+from shared.usecases.open_attempts import OpenAttempts
 
 logger = logging.getLogger(__name__)
 
 # A prompt larger than this is not kept in memory while its answer is awaited, only
 # to be counted if Azure should not report.
 COUNTABLE_BODY_LIMIT = 8 * 1024 * 1024
+
+# The end of an answer waits for its estimate, but not for long behind many others.
+COUNTING_SECONDS = 10.0
 
 # Outcomes for which nothing can have reached a model.
 _NEVER_SENT = frozenset({Outcome.REFUSED_BY_US, Outcome.UPSTREAM_UNREACHABLE})
@@ -34,6 +38,7 @@ class Attempt:
         ledger: UsageLedger,
         counter: TokenCounter,
         clock: Clock,
+        open_attempts: OpenAttempts,
         request_body: bytes | bytearray | None = None,
     ) -> None:
         self.call = call
@@ -46,6 +51,7 @@ class Attempt:
         self._ledger = ledger
         self._counter = counter
         self._clock = clock
+        self._open_attempts = open_attempts
         self._started = clock.monotonic()
         self._first_chunk_ms: int | None = None
         self._request_body = request_body if request_body and len(request_body) <= COUNTABLE_BODY_LIMIT else None
@@ -57,8 +63,14 @@ class Attempt:
 
         Raises:
             StorageError: the ledger cannot be written, so the call must not be made.
+            ShuttingDown: the worker has been told to stop.
         """
-        await self._ledger.begin(self.call)
+        self._open_attempts.add(self)
+        try:
+            await self._ledger.begin(self.call)
+        except BaseException:
+            self._open_attempts.discard(self)
+            raise
 
     def saw(self, chunk: bytes) -> None:
         """Note bytes of the answer as they arrive."""
@@ -89,6 +101,8 @@ class Attempt:
             # The answer was paid for and is the caller's. What has begun stays in
             # `opencalls`, so the call is not forgotten.
             logger.error("usage.not_recorded", extra={"call_id": self.call.call_id, "reason": str(error)})  # noqa: TRY400
+        finally:
+            self._open_attempts.discard(self)
 
     async def _record(self, outcome: Outcome, duration_ms: int) -> UsageRecord:
         watcher, response = self.watcher, self.response
@@ -123,16 +137,19 @@ class Attempt:
             return NO_TOKENS
         if self._request_body is None and not self.watcher.texts:
             return UNKNOWN_TOKENS
-        return await self._counter.estimate(
-            CountableCall(
-                metered=self._metered,
-                model=self._model() or self.call.requested_model or self.call.deployment,
-                request_body=self._request_body,
-                completion_texts=self.watcher.texts,
-                cut=not self.watcher.is_complete,
-                finish_reason=self.watcher.finish_reason,
-            )
+        call = CountableCall(
+            metered=self._metered,
+            model=self._model() or self.call.requested_model or self.call.deployment,
+            request_body=self._request_body,
+            completion_texts=self.watcher.texts,
+            cut=not self.watcher.is_complete,
+            finish_reason=self.watcher.finish_reason,
         )
+        try:
+            async with asyncio.timeout(COUNTING_SECONDS):
+                return await self._counter.estimate(call)
+        except TimeoutError:
+            return UNKNOWN_TOKENS
 
     def _is_free(self) -> bool:
         """

@@ -127,13 +127,18 @@ class RelayedAnswer:
         await self._response.close()
         return True
 
-    async def close(self) -> None:
-        """End the attempt if it is not ended, and let go of upstream. Call it once, shielded."""
+    async def close(self, *, is_shutdown: bool = False) -> None:
+        """
+        End the attempt if it is not ended, and let go of upstream. Call it once, shielded.
+
+        `is_shutdown` says that it is the worker that stops, and not the caller that has gone.
+        """
         try:
             if not self._attempt.is_ended:
-                await self._hear_out()
+                if not is_shutdown:
+                    await self._hear_out()
                 self._filter.close()
-            await self._attempt.end(Outcome.CUT_BY_CALLER)
+            await self._attempt.end(Outcome.CUT_BY_SHUTDOWN if is_shutdown else Outcome.CUT_BY_CALLER)
         finally:
             await self._response.close()
 

@@ -24,6 +24,7 @@ from shared.domain.request_reading import ReadRequest, read_request, with_usage_
 from shared.domain.usage_record import OpenCall, Outcome
 from shared.ports import Buffer, Clock, Header, TokenCounter, Upstream, UpstreamRequest, UpstreamResponse, UsageLedger
 from shared.usecases.attempt import Attempt
+from shared.usecases.open_attempts import OpenAttempts
 from shared.usecases.pass_on_answer import HangupPolicy, RelayedAnswer
 
 # `stream_options` is known to Azure from this api-version on; before it, it is an error.
@@ -59,6 +60,7 @@ class RelayPolicy:
 
     max_body_bytes: int
     keep_alive_seconds: float
+    shutdown_grace_seconds: float
     hangup: HangupPolicy
 
 
@@ -81,6 +83,7 @@ class RelayCall:
         self._clock = clock
         self._new_id = new_id
         self._policy = policy
+        self._open_attempts = OpenAttempts()
         # Deployments that refused the option though their api-version knows it.
         self._refuses_usage_chunk: set[tuple[str | None, str | None]] = set()
 
@@ -92,6 +95,7 @@ class RelayCall:
             CallerError: refused by us, and recorded as that.
             UpstreamError: no answer, and recorded as that.
             StorageError: the ledger cannot be written; nothing was sent.
+            ShuttingDown: the worker has been told to stop; nothing was sent.
         """
         try:
             route = parse_route(incoming.method, incoming.path, incoming.query)
@@ -105,6 +109,10 @@ class RelayCall:
         if route.metered is None or not incoming.has_body:
             return await self._relay_unread(incoming, principal, route)
         return await self._relay_metered(incoming, principal, route, route.metered)
+
+    async def close(self) -> None:
+        """Take no new calls, wait for those under way within the grace, and end the rest as cut."""
+        await self._open_attempts.close(self._policy.shutdown_grace_seconds)
 
     async def _relay_metered(
         self, incoming: IncomingCall, principal: Principal, route: Route, metered: Metered
@@ -213,6 +221,7 @@ class RelayCall:
             ledger=self._ledger,
             counter=self._counter,
             clock=self._clock,
+            open_attempts=self._open_attempts,
             request_body=request_body,
         )
 

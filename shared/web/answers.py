@@ -28,11 +28,16 @@ class RelayResponse(Response):
         self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+        is_cancelled = False
         try:
             async with _UntilHangup(receive):
                 await self._send(send)
+        except asyncio.CancelledError:
+            # Not the caller's doing: the server stops and has lost patience.
+            is_cancelled = True
+            raise
         finally:
-            await _whatever_happens(self._answer.close())
+            await _whatever_happens(self._answer.close(is_shutdown=is_cancelled))
 
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})

@@ -65,18 +65,18 @@ def parse_query(parameters: Mapping[str, str], now: datetime) -> UsageQuery:
     month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     begun_from = _time(parameters, "from", month)
     begun_before = _time(parameters, "to", now + timedelta(seconds=1))
-    if not begun_from < begun_before <= begun_from + timedelta(days=_MAX_DAYS):
+    if not timedelta(0) < begun_before - begun_from <= timedelta(days=_MAX_DAYS):
         raise MalformedRequest(f"'to' must be after 'from', and no more than {_MAX_DAYS} days after it")
     by = _dimensions(parameters.get("by", Dimension.PRINCIPAL))
-    tenant_id, _, object_id = parameters.get("principal", "").rpartition("/")
+    tenant_id, object_id = _principal(parameters.get("principal"))
     return UsageQuery(
         begun_from=begun_from,
         begun_before=begun_before,
         by=by,
         limit=_limit(parameters.get("limit", str(_MAX_LIMIT))),
         after=_cursor(parameters.get("after"), by),
-        of_tenant_id=tenant_id.lower() or None,
-        of_object_id=object_id.lower() or None,
+        of_tenant_id=tenant_id,
+        of_object_id=object_id,
     )
 
 
@@ -109,8 +109,21 @@ def _dimensions(text: str) -> tuple[Dimension, ...]:
         raise MalformedRequest(f"'by' takes any of {', '.join(Dimension)}, separated by commas") from error
 
 
+def _principal(text: str | None) -> tuple[str | None, str | None]:
+    """Return the tenant id, None where it is not said, and the object id; both None for no principal in particular."""
+    if text is None:
+        return None, None
+    tenant_id, slash, object_id = text.lower().rpartition("/")
+    if not object_id or (slash and not tenant_id):
+        # To pass over half of it would answer with everybody's usage.
+        raise MalformedRequest("'principal' is an object id, or tenant/object id")
+    return tenant_id or None, object_id
+
+
 def _limit(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= _MAX_LIMIT:
+    # Of thousands of digits `int` raises an error of its own.
+    is_short = text.isascii() and text.isdecimal() and len(text) <= len(str(_MAX_LIMIT))
+    if not is_short or not 1 <= int(text) <= _MAX_LIMIT:
         raise MalformedRequest(f"'limit' is a number from 1 to {_MAX_LIMIT}")
     return int(text)
 

@@ -25,13 +25,12 @@ def test_a_line_is_found_whether_it_came_before_or_comes_after_we_look() -> None
 def test_a_child_that_ends_or_is_late_is_reported_with_its_last_lines() -> None:
     """Its last words say why."""
     with Child("the part", _python("print('no room'); raise SystemExit(3)")) as child:
-        with pytest.raises(ChildFailed) as ended:
-            child.wait_for_line("ready", 20)
-    with Child("the part", _python("input()")) as child, pytest.raises(ChildFailed) as late:
-        child.wait_for_line("ready", 0.1)
+        ended = _failure(child, 20)
+    with Child("the part", _python("input()")) as child:
+        late = _failure(child, 0.1)
 
-    assert str(ended.value) == "the part ended with 3. Its last lines:\nno room"
-    assert str(late.value) == "the part was not ready within 0.1 s. Its last lines:\n(it printed nothing)"
+    assert ended == "the part ended with 3. Its last lines:\nno room"
+    assert late == "the part was not ready within 0.1 s. Its last lines:\n(it printed nothing)"
 
 
 def test_a_child_that_will_not_end_is_killed_and_its_children_too() -> None:
@@ -56,6 +55,12 @@ def test_an_end_is_noticed_and_told() -> None:
             child.check()
 
     assert code == 0
+
+
+def _failure(child: Child, seconds: float) -> str:
+    with pytest.raises(ChildFailed) as raised:
+        child.wait_for_line("ready", seconds)
+    return str(raised.value)
 
 
 def _python(source: str) -> list[str]:

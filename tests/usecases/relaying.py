@@ -97,6 +97,7 @@ class Bench:
         drain_seconds: float = 1.0,
         drain_max: int = 10,
         keep_alive_seconds: float = 60.0,
+        shutdown_grace_seconds: float = 0.05,
         max_body_bytes: int = 1000,
     ) -> None:
         self.upstream = FakeUpstream(*answers)  # type: ignore[arg-type]
@@ -114,6 +115,7 @@ class Bench:
             policy=RelayPolicy(
                 max_body_bytes=max_body_bytes,
                 keep_alive_seconds=keep_alive_seconds,
+                shutdown_grace_seconds=shutdown_grace_seconds,
                 hangup=HangupPolicy(on_hangup=on_hangup, drain_seconds=drain_seconds, drains=self.drains),
             ),
         )

@@ -176,6 +176,6 @@ async def test_an_answer_goes_through_as_it_is(endpoint: Endpoint) -> None:
 
 def test_an_error_without_a_message_says_its_code() -> None:
     """An empty message in a client's traceback helps nobody."""
-    body = json.loads(error_response(errors.UpstreamCut()).body)
+    body = json.loads(bytes(error_response(errors.UpstreamCut()).body))
 
     assert "upstream_cut" in body["error"]["message"]

@@ -28,7 +28,7 @@ def test_an_app_that_the_worker_refuses_does_not_start(tmp_path: Path) -> None:
         line = host.wait_for_line("^error: ", 30).string
         code = host.wait(20)
 
-    assert line.startswith("error: FunctionLoadError: cannot load the f function: type of req binding")
+    assert line.startswith("error: FunctionLoadError: cannot load the f function: ")
     assert code == 1
 
 

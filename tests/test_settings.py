@@ -1,0 +1,206 @@
+"""The settings: all that is wrong told at once, nothing secret told at all, and no wrong value taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.errors import SettingsInvalid
+from shared.settings import Settings, UpstreamAuth, read_settings, storage_settings
+from shared.usecases.pass_on_answer import OnHangup
+
+ENDPOINT = "https://contoso.openai.azure.com"
+NEEDED = {"AzureWebJobsStorage": "UseDevelopmentStorage=true", "AZURE_OPENAI_ENDPOINT": ENDPOINT}
+NUMBERS = ["UPSTREAM_IDLE_SECONDS", "MAX_BODY_BYTES", "KEEP_ALIVE_SECONDS", "DRAIN_SECONDS", "DRAIN_MAX"]
+URLS = ["AZURE_OPENAI_ENDPOINT", "ENTRA_AUTHORITY", "AzureWebJobsStorage__tableServiceUri"]
+
+
+def settings(**changes: str) -> Settings:
+    return read_settings({**NEEDED, **changes})
+
+
+def problems_of(environment: Mapping[str, str]) -> list[str]:
+    """Return what is wrong with these settings, one by one."""
+    with pytest.raises(SettingsInvalid) as raised:
+        read_settings(environment)
+    return str(raised.value).split("; ")
+
+
+def test_two_settings_are_enough() -> None:
+    """Everything else has a default that is right for most."""
+    read = settings()
+
+    assert read.upstream.endpoint == ENDPOINT
+    assert read.upstream.auth is UpstreamAuth.MANAGED_IDENTITY
+    assert read.upstream.scope == "https://cognitiveservices.azure.com/.default"
+    assert read.upstream.idle_seconds == 600
+    assert read.relay.max_body_bytes == 100 * 1024 * 1024
+    assert read.relay.on_hangup is OnHangup.DRAIN
+    assert 0 < read.relay.keep_alive_seconds < 230
+    assert read.entra.audiences == {"https://cognitiveservices.azure.com", "https://ai.azure.com"}
+    assert read.entra.authority == "https://login.microsoftonline.com"
+
+
+def test_nobody_is_trusted_by_default() -> None:
+    """Whose tokens are taken, and whether the platform vouches, somebody must have said."""
+    entra = settings().entra
+
+    assert (entra.tenants, entra.required_role, entra.easy_auth) == (frozenset(), None, False)
+
+
+def test_all_that_is_missing_is_named_at_once() -> None:
+    """A deployment takes minutes; to be told one name at a time takes an afternoon."""
+    problems = problems_of({"UPSTREAM_AUTH": "key"})
+
+    assert [problem.split()[0] for problem in problems] == [
+        "AzureWebJobsStorage",
+        "AZURE_OPENAI_API_KEY",
+        "AZURE_OPENAI_ENDPOINT",
+    ]
+
+
+def test_all_that_is_wrong_is_named_at_once() -> None:
+    """Each by its name, so that it can be found in the portal."""
+    wrong = dict.fromkeys([*NUMBERS, *URLS, "UPSTREAM_AUTH", "ON_HANGUP"], "nonsense")
+    problems = problems_of({"AzureWebJobsStorage": "x", **wrong})
+
+    assert {problem.split()[0] for problem in problems} == wrong.keys()
+    assert len(problems) == len(wrong)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "-inf", "1e999", "ten", "1,5", "0x10"])
+def test_a_number_is_finite_and_more_than_nothing(name: str, text: str) -> None:
+    """A time-out of nan never ends; one of 0 always does; and neither says so."""
+    (problem,) = problems_of({**NEEDED, name: text})
+
+    assert problem == f"{name} is a number above 0"
+
+
+@pytest.mark.parametrize("name", ["MAX_BODY_BYTES", "DRAIN_MAX"])
+def test_what_is_counted_is_whole(name: str) -> None:
+    """Half a drain is a mistake, not a number."""
+    assert problems_of({**NEEDED, name: "1.5"}) == [f"{name} is a number above 0"]
+
+
+def test_numbers_are_read() -> None:
+    """With the blanks that a portal leaves."""
+    read = settings(UPSTREAM_IDLE_SECONDS=" 1.5 ", MAX_BODY_BYTES="1000", DRAIN_MAX="7")
+
+    assert (read.upstream.idle_seconds, read.relay.max_body_bytes, read.relay.drain_max) == (1.5, 1000, 7)
+
+
+@pytest.mark.parametrize("name", URLS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "contoso.openai.azure.com",
+        "//contoso.openai.azure.com",
+        "ftp://contoso.openai.azure.com",
+        "https://",
+        "https:///openai",
+        "https://[::1",
+        "https://contoso.openai.azure.com:port",
+        "https://contoso.openai.azure.com:99999",
+        "https://me:s3cret@contoso.openai.azure.com",
+        "https://con toso",
+    ],
+)
+def test_a_url_has_a_scheme_and_a_host_and_nothing_secret(name: str, text: str) -> None:
+    """The host is written into every record, so a password before it would be, too."""
+    assert problems_of({**NEEDED, name: text}) == [f"{name} is not a URL"]
+
+
+@pytest.mark.parametrize("text", [ENDPOINT, f"{ENDPOINT}/", f" {ENDPOINT}// "])
+def test_a_url_may_end_in_a_slash(text: str) -> None:
+    """The portal shows the endpoint with one."""
+    assert settings(AZURE_OPENAI_ENDPOINT=text).upstream.endpoint == ENDPOINT
+
+
+@pytest.mark.parametrize("text", ["abort", "ABORT", " Abort "])
+def test_a_choice_is_taken_in_any_case(text: str) -> None:
+    """It is typed by hand."""
+    assert settings(ON_HANGUP=text).relay.on_hangup is OnHangup.ABORT
+
+
+def test_a_wrong_choice_is_told_the_right_ones() -> None:
+    """Else one looks for the page that lists them."""
+    assert problems_of({**NEEDED, "UPSTREAM_AUTH": "identity"}) == [
+        "UPSTREAM_AUTH is one of managed_identity, key, caller"
+    ]
+
+
+def test_a_list_is_separated_by_commas() -> None:
+    """With blanks or without; and a comma too many is no tenant."""
+    read = settings(ENTRA_TENANT_IDS=" a, b,,", ENTRA_AUDIENCES="api://x")
+
+    assert read.entra.tenants == {"a", "b"}
+    assert read.entra.audiences == {"api://x"}
+
+
+@pytest.mark.parametrize("text", ["", " ", ","])
+def test_an_empty_list_of_tenants_lets_nobody_in(text: str) -> None:
+    """An empty name in a set of tenants would be a tenant."""
+    assert settings(ENTRA_TENANT_IDS=text).entra.tenants == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("text", "is_on"), [("True", True), ("true", True), ("1", True), ("False", False), ("0", False), ("", False)]
+)
+def test_the_platforms_authentication_is_on_where_it_says_so(text: str, is_on: bool) -> None:
+    """App Service writes True; where it is off, anybody can write its header."""
+    assert settings(WEBSITE_AUTH_ENABLED=text).entra.easy_auth is is_on
+
+
+@pytest.mark.parametrize(
+    ("environment", "endpoint", "client_id"),
+    [
+        ({"accountName": "contoso"}, "https://contoso.table.core.windows.net", None),
+        ({"accountName": "contoso", "clientId": "c1"}, "https://contoso.table.core.windows.net", "c1"),
+        ({"tableServiceUri": "https://t.example/"}, "https://t.example", None),
+        ({"accountName": "contoso", "tableServiceUri": "https://t.example"}, "https://t.example", None),
+    ],
+)
+def test_storage_opened_with_an_identity_is_found_as_the_host_finds_it(
+    environment: dict[str, str], endpoint: str, client_id: str | None
+) -> None:
+    """The same settings must do for both, or an app runs and has no ledger."""
+    prefixed = {f"AzureWebJobsStorage__{name}": value for name, value in environment.items()}
+    storage = storage_settings(prefixed)
+
+    assert (storage.connection_string, storage.table_endpoint, storage.client_id) == (None, endpoint, client_id)
+
+
+def test_tools_need_only_the_storage() -> None:
+    """Who issues a key has no endpoint to name."""
+    assert storage_settings({"AzureWebJobsStorage": "x"}).connection_string == "x"
+    with pytest.raises(SettingsInvalid, match="AzureWebJobsStorage"):
+        storage_settings({"AzureWebJobsStorage": " "})
+
+
+def test_no_secret_is_shown() -> None:
+    """A repr ends up in a traceback, and that in a log."""
+    read = settings(AzureWebJobsStorage="AccountKey=s3cret", AZURE_OPENAI_API_KEY="s3cret", UPSTREAM_AUTH="key")
+
+    assert read.upstream.api_key == "s3cret"
+    assert "s3cret" not in repr(read)
+    assert "s3cret" not in str(read)
+
+
+_values = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+_urls = st.tuples(st.sampled_from(["https://", "http:", "", "//"]), st.text("a[]:@/?#%.0９ ", max_size=12)).map("".join)
+
+
+@given(
+    st.dictionaries(st.sampled_from([*NEEDED, *NUMBERS, *URLS, "UPSTREAM_AUTH", "ENTRA_TENANT_IDS"]), _values | _urls)
+)
+def test_any_environment_is_settings_or_one_error_that_names_a_setting(environment: dict[str, str]) -> None:
+    """What else it raised would be a worker that answers nothing, and says not why."""
+    try:
+        read_settings(environment)
+    except SettingsInvalid as error:
+        for problem in str(error).split("; "):
+            assert problem.startswith(("AZURE_", "Azure", "ENTRA_", "UPSTREAM_", *NUMBERS))

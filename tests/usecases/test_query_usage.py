@@ -1,0 +1,114 @@
+"""Who may see whose usage, and that a report is the sum of what lies between two times."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from shared.domain.errors import PrincipalNotAllowed, StorageUnavailable
+from shared.domain.principal import Principal, PrincipalKind
+from shared.domain.usage_report import Dimension, UsageReport
+from shared.usecases.query_usage import READ_ALL_ROLE, QueryUsage, UsageQuery
+from tests.adapters.records import BEGUN_AT, TENANT_ID, record
+from tests.fakes import FakeUsageLedger, FakeUsageRecords
+
+ALICE = Principal(tenant_id=TENANT_ID, object_id="alice", kind=PrincipalKind.USER)
+ALICE_ELSEWHERE = Principal(tenant_id="elsewhere", object_id="alice", kind=PrincipalKind.USER)
+AUDITOR = Principal(
+    tenant_id=TENANT_ID, object_id="auditor", kind=PrincipalKind.APPLICATION, roles=frozenset({READ_ALL_ROLE})
+)
+
+
+@pytest.fixture
+async def records() -> FakeUsageRecords:
+    """Three records of Alice's and two of Bob's, a minute apart; each of its own number of tokens."""
+    ledger = FakeUsageLedger()
+    for number, object_id in enumerate(["alice", "bob", "alice", "bob", "alice"]):
+        begun_at = BEGUN_AT + timedelta(minutes=number)
+        await ledger.end(record(f"c{number}", begun_at=begun_at, object_id=object_id, prompt_tokens=10**number))
+    return FakeUsageRecords(ledger)
+
+
+def query(
+    *,
+    begun_from: datetime = BEGUN_AT,
+    begun_before: datetime = BEGUN_AT + timedelta(hours=1),
+    by: tuple[Dimension, ...] = (Dimension.PRINCIPAL,),
+    of: str | None = None,
+    tenant: str | None = None,
+) -> UsageQuery:
+    return UsageQuery(
+        begun_from=begun_from, begun_before=begun_before, by=by, limit=100, of_object_id=of, of_tenant_id=tenant
+    )
+
+
+def prompt_tokens(report: UsageReport) -> dict[tuple[str, ...], int]:
+    return {row.key: row.totals.prompt_tokens for row in report.rows}
+
+
+async def test_who_may_not_read_all_sees_its_own(records: FakeUsageRecords) -> None:
+    """Usage tells who works on what, and when."""
+    report = await QueryUsage(records)(query(), ALICE)
+
+    assert prompt_tokens(report) == {(TENANT_ID, "alice"): 10101}
+    assert report.totals.prompt_tokens == 10101
+
+
+async def test_who_may_read_all_sees_all(records: FakeUsageRecords) -> None:
+    """It is what FinOps asks."""
+    report = await QueryUsage(records)(query(), AUDITOR)
+
+    assert prompt_tokens(report) == {(TENANT_ID, "alice"): 10101, (TENANT_ID, "bob"): 1010}
+    assert report.totals.calls == 5
+
+
+async def test_who_may_read_all_may_ask_for_one(records: FakeUsageRecords) -> None:
+    """In its own tenant, unless it says which."""
+    report = await QueryUsage(records)(query(of="bob"), AUDITOR)
+
+    assert prompt_tokens(report) == {(TENANT_ID, "bob"): 1010}
+    assert not (await QueryUsage(records)(query(of="bob", tenant="elsewhere"), AUDITOR)).rows
+
+
+@pytest.mark.parametrize("tenant", [None, TENANT_ID])
+async def test_anybody_may_ask_for_themselves_by_name(records: FakeUsageRecords, tenant: str | None) -> None:
+    """A dashboard asks the same way for everybody."""
+    report = await QueryUsage(records)(query(of="alice", tenant=tenant), ALICE)
+
+    assert prompt_tokens(report) == {(TENANT_ID, "alice"): 10101}
+
+
+@pytest.mark.parametrize(
+    ("asker", "of", "tenant"),
+    [
+        (ALICE, "bob", None),
+        (ALICE, "bob", TENANT_ID),
+        (ALICE, "alice", "elsewhere"),
+        (ALICE_ELSEWHERE, "alice", TENANT_ID),
+        (ALICE, "nobody", None),
+    ],
+)
+async def test_another_is_refused_whether_or_not_it_exists(
+    records: FakeUsageRecords, asker: Principal, of: str, tenant: str | None
+) -> None:
+    """An object id is unique in its tenant alone; and an empty answer would tell who exists."""
+    with pytest.raises(PrincipalNotAllowed, match=READ_ALL_ROLE):
+        await QueryUsage(records)(query(of=of, tenant=tenant), asker)
+
+
+async def test_the_first_instant_is_in_and_the_last_is_not(records: FakeUsageRecords) -> None:
+    """So that two months side by side count every call once."""
+    begun_before = BEGUN_AT + timedelta(minutes=4)
+    first = await QueryUsage(records)(query(begun_before=begun_before), ALICE)
+    second = await QueryUsage(records)(query(begun_from=begun_before), ALICE)
+
+    assert prompt_tokens(first) == {(TENANT_ID, "alice"): 101}
+    assert prompt_tokens(second) == {(TENANT_ID, "alice"): 10000}
+
+
+async def test_a_ledger_that_cannot_be_read_is_an_error_and_no_empty_report(records: FakeUsageRecords) -> None:
+    """Nothing used and nothing known are not the same bill."""
+    records.failure = StorageUnavailable("down")
+    with pytest.raises(StorageUnavailable):
+        await QueryUsage(records)(query(), ALICE)
