@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,6 +16,9 @@ from shared.usecases.pass_on_answer import OnHangup
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 _Number = TypeVar("_Number", int, float)
+
+# No user and password before the host: they would be written where the host is.
+_URL = re.compile(r"https?://(\[[0-9a-f:.]+]|[a-z0-9_.-]+)(:\d+)?(/\S*)?", re.IGNORECASE)
 
 # The audiences of tokens that clients of Azure OpenAI ask for already: with them a caller changes
 # nothing but the endpoint.
@@ -188,8 +192,7 @@ class _Reader:
         text = self.text(name) or default
         if text is None:
             return None
-        parts = urlsplit(text)
-        if parts.scheme not in {"https", "http"} or not parts.hostname:
+        if not _is_url(text):
             self.problem(f"{name} is not a URL")
         return text.rstrip("/")
 
@@ -212,3 +215,11 @@ class _Reader:
             self.problem(f"{name} is a number above {above}")
             return default
         return number
+
+
+def _is_url(text: str) -> bool:
+    try:
+        # To read the port is to check it.
+        return _URL.fullmatch(text) is not None and urlsplit(text).port != 0
+    except ValueError:
+        return False

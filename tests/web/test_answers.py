@@ -293,7 +293,7 @@ async def test_a_cancelled_task_still_records_and_closes(after: int, times: int)
         await responding
     await until_closed(upstream)
 
-    assert bench.record.outcome is Outcome.CUT_BY_CALLER
+    assert bench.record.outcome is Outcome.CUT_BY_SHUTDOWN
 
 
 async def test_a_task_that_is_cancelled_while_it_records_ends_when_that_is_durable() -> None:
@@ -325,7 +325,7 @@ async def test_a_hangup_and_a_cancellation_at_once_is_a_cancellation() -> None:
     with pytest.raises(asyncio.CancelledError):
         await responding
 
-    assert bench.record.outcome is Outcome.CUT_BY_CALLER
+    assert bench.record.outcome is Outcome.CUT_BY_SHUTDOWN
 
 
 async def test_a_fault_while_sending_still_records_and_closes() -> None:
