@@ -8,7 +8,7 @@ import random
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import aiohttp
 from azure.core.credentials_async import AsyncTokenCredential
@@ -32,8 +32,8 @@ from shared.adapters.table_usage_ledger import TableUsageLedger
 from shared.adapters.table_usage_records import TableUsageRecords
 from shared.adapters.tiktoken_counter import TiktokenCounter
 from shared.adapters.upstream_credentials import ApiKey, CallersOwn, EntraToken, UpstreamCredential
-from shared.domain.errors import SettingsInvalid
-from shared.ports import Clock
+from shared.domain.errors import OurError, SettingsInvalid
+from shared.ports import Clock, UsageLedger
 from shared.settings import EntraSettings, Settings, UpstreamAuth, UpstreamSettings, read_settings
 from shared.usecases.identify_principal import IdentifyPrincipal
 from shared.usecases.pass_on_answer import HangupPolicy
@@ -85,18 +85,26 @@ async def build_app_or_refusal() -> App:
     except SettingsInvalid as error:
         logger.critical("settings.invalid", extra={"reason": str(error)})
         return _refusal(error)
+    except Exception:
+        # Azure's libraries read settings of their own, and raise what they like. To raise it here would be
+        # a bare 500 for every call.
+        logger.exception("app.not_built")
+        return _refusal(OurError("the app could not be built"))
 
 
-async def build_app(settings: Settings) -> App:
+async def build_app(settings: Settings, *, ledger: UsageLedger | None = None) -> App:
     """
     Return the app for these settings; its `close` ends what was opened. Nothing is sent anywhere yet.
+
+    A `ledger` takes the place of the one in Table Storage; who made it closes it.
 
     Raises:
         SettingsInvalid: the settings cannot work together.
     """
     stack = AsyncExitStack()
     try:
-        return _assemble(settings, await _Parts.open(settings, stack), stack)
+        parts = await _Parts.open(settings, stack)
+        return _assemble(settings, replace(parts, ledger=ledger) if ledger else parts, stack)
     except BaseException:
         await stack.aclose()
         raise
@@ -113,7 +121,7 @@ class _Parts:
     upstream_session: aiohttp.ClientSession
     entra_session: aiohttp.ClientSession
     credential: AsyncTokenCredential
-    ledger: TableUsageLedger
+    ledger: UsageLedger
 
     @classmethod
     async def open(cls, settings: Settings, stack: AsyncExitStack) -> _Parts:
@@ -216,7 +224,7 @@ def _identify_principal(entra: EntraSettings, parts: _Parts) -> IdentifyPrincipa
     )
 
 
-def _refusal(error: SettingsInvalid) -> App:
+def _refusal(error: OurError) -> App:
     async def refuse(request: Request) -> Response:  # noqa: ARG001 - an endpoint
         return error_response(error)
 

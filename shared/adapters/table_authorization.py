@@ -68,7 +68,7 @@ def authorization(endpoint: TableEndpoint, clock: Clock) -> Authorization:
     Return what signs requests to an endpoint.
 
     Raises:
-        SettingsInvalid: there is nothing to sign with.
+        SettingsInvalid: there is nothing to sign with, or an account key that is none.
     """
     credential = endpoint.credential
     if isinstance(credential, AzureNamedKeyCredential):
@@ -93,7 +93,11 @@ class SharedKeyLite:
 
     def __init__(self, url: str, credential: AzureNamedKeyCredential, clock: Clock) -> None:
         self._account, key = credential.named_key
-        self._key = base64.b64decode(key)
+        try:
+            self._key = base64.b64decode(key)
+        except ValueError:
+            # `from None`: the key is all the library could quote.
+            raise SettingsInvalid("the storage account key is not base64") from None
         # The emulator has the account in its path too, so there it stands twice.
         self._resource = f"/{self._account}{urlsplit(url).path}/"
         self._clock = clock

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from shared.cli import keys
+from shared.cli.report import report
 
 app = typer.Typer(
     help="Azure OpenAI's ledger: who may call, and who used what.",
@@ -12,6 +13,7 @@ app = typer.Typer(
     # A traceback with locals would show keys.
     pretty_exceptions_show_locals=False,
 )
+app.command()(report)
 app.add_typer(keys.app, name="keys")
 
 

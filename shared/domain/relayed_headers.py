@@ -49,6 +49,8 @@ _OURS = frozenset(
         b"forwarded",
         b"max-forwards",
         b"was-default-hostname",
+        b"x-client-ip",
+        b"x-client-port",
     }
 )
 _PLATFORM_PREFIXES = (
@@ -57,7 +59,6 @@ _PLATFORM_PREFIXES = (
     b"x-ms-invocation-id",
     b"x-arr-",
     b"x-appservice-",
-    b"x-client-",
     b"x-forwarded-",
     b"x-original-",
     b"x-site-",

@@ -11,6 +11,29 @@ _LABEL_LIMIT = 256
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _ABSENT = msgspec.Raw()
 
+# What a prompt holds beside text, or draws in from elsewhere: as base64, by its URL or id, or through a tool
+# that Azure runs. Quotes within text are escaped, so it cannot hold one of these; a schema can, which then
+# counts as one too.
+_NOT_TEXT = (
+    b";base64,",
+    b'"image_url"',
+    b'"input_image"',
+    b'"input_audio"',
+    b'"input_file"',
+    b'"file_id"',
+    b'"file_data"',
+    b'"item_reference"',
+    b'"encrypted_content"',
+    b'"web_search',
+    b'"file_search',
+    b'"code_interpreter',
+    b'"image_generation',
+    b'"computer',
+    b'"mcp"',
+)
+# Where Azure keeps what came before.
+_KEPT_BY_AZURE = ("previous_response_id", "conversation")
+
 # The members of an object, each left raw: one of an odd type must not hide the others.
 _Members = dict[str, msgspec.Raw]
 
@@ -23,6 +46,9 @@ class ReadRequest:
 
     `lacks_usage` is True for a stream whose caller did not ask for the usage chunk and where
     we may: stream options of an odd type are left for Azure to refuse.
+
+    `text_only` is True where the prompt is text in this body and nothing else: no image, audio or
+    file, nothing that Azure keeps, and no tool of Azure's that would add to it. It errs towards False.
     """
 
     understood: bool
@@ -30,6 +56,7 @@ class ReadRequest:
     streamed: bool = False
     lacks_usage: bool = False
     user_label: str | None = None
+    text_only: bool = False
 
 
 def read_request(body: bytes | bytearray) -> ReadRequest:
@@ -45,6 +72,7 @@ def read_request(body: bytes | bytearray) -> ReadRequest:
         streamed=streamed,
         lacks_usage=streamed and _lacks_usage(members),
         user_label=_text(members, "user") or _text(members, "safety_identifier"),
+        text_only=_is_text_only(body, members),
     )
 
 
@@ -69,6 +97,13 @@ def with_usage_asked(body: bytes | bytearray) -> Sequence[bytes | memoryview]:
     return buffers
 
 
+def _is_text_only(body: bytes | bytearray, members: _Members) -> bool:
+    if any(_is_object(members, name) or _text(members, name) for name in _KEPT_BY_AZURE):
+        return False
+    # The prompt of the Responses API, as an object, is one that Azure keeps; that of completions is text.
+    return not _is_object(members, "prompt") and not any(marker in body for marker in _NOT_TEXT)
+
+
 def _lacks_usage(members: _Members) -> bool:
     try:
         options = _stream_options(members)
@@ -79,6 +114,10 @@ def _lacks_usage(members: _Members) -> bool:
 
 def _stream_options(members: _Members) -> _Members:
     return msgspec.json.decode(members.get("stream_options", b"null"), type=_Members | None) or {}
+
+
+def _is_object(members: _Members, name: str) -> bool:
+    return bytes(members.get(name, _ABSENT)).startswith(b"{")
 
 
 def _text(members: _Members, name: str) -> str | None:

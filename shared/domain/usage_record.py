@@ -62,6 +62,10 @@ class OpenCall:
 
     `call_id` is ours, made once per attempt; with `begun_at` it is the row's key, so
     every write of the same attempt lands on the same row.
+
+    `request_bytes` is the size of its body: as far as it was read when the call has ended, and before
+    that as it was read or declared, None where it was neither. `text_only` says that its prompt is text
+    in that body and nothing else, so that its size tells its tokens.
     """
 
     call_id: str
@@ -76,6 +80,8 @@ class OpenCall:
     requested_model: str | None = None
     user_label: str | None = None
     caller_address: str | None = None
+    request_bytes: int | None = None
+    text_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,5 +100,4 @@ class UsageRecord:
     error_code: str | None = None
     apim_request_id: str | None = None
     region: str | None = None
-    request_bytes: int = 0
     response_bytes: int = 0

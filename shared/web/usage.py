@@ -154,8 +154,9 @@ def _next_page(parameters: Mapping[str, str], report: UsageReport) -> str | None
     )
 
 
-def _json_response(report: UsageReport, next_page: str | None) -> Response:
-    body = {
+def report_body(report: UsageReport, next_page: str | None) -> dict[str, object]:
+    """Return a report as JSON has it; `next_page` is the query of the page after it."""
+    return {
         "from": report.begun_from,
         "to": report.begun_before,
         "by": report.by,
@@ -163,7 +164,11 @@ def _json_response(report: UsageReport, next_page: str | None) -> Response:
         "totals": {field: getattr(report.totals, field) for field in report.totals.__slots__},
         "next": next_page and f"usage?{next_page}",
     }
-    return Response(msgspec.json.encode(body), media_type="application/json", headers={"cache-control": "no-store"})
+
+
+def _json_response(report: UsageReport, next_page: str | None) -> Response:
+    body = msgspec.json.encode(report_body(report, next_page))
+    return Response(body, media_type="application/json", headers={"cache-control": "no-store"})
 
 
 def _csv_response(report: UsageReport, next_page: str | None) -> Response:

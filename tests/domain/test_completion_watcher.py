@@ -83,6 +83,20 @@ def test_a_streamed_chat_completion_is_read() -> None:
     assert watcher.is_complete
 
 
+@pytest.mark.parametrize("model", ["", None, 0.5])
+def test_a_later_chunk_that_names_nothing_undoes_nothing(model: Any) -> None:
+    """Azure's asynchronous content filter sends its results in chunks that name no model and no reason."""
+    chunks = [
+        {"model": "gpt-4o", "choices": [{"finish_reason": "stop"}]},
+        {"model": model, "choices": [{"content_filter_offsets": {}, "finish_reason": None}]},
+    ]
+    stream = b"".join(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks)
+
+    watcher, _ = watched_stream(Metered.CHAT_COMPLETIONS, stream)
+
+    assert (watcher.model, watcher.finish_reason) == ("gpt-4o", "stop")
+
+
 def test_a_tool_call_is_text_to_count() -> None:
     """The model wrote the name and the arguments, and they are charged for."""
     watcher, _ = watched_stream(Metered.CHAT_COMPLETIONS, recorded("chat_tools_stream.sse"))

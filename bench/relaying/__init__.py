@@ -1,0 +1,1 @@
+"""What `python -m bench.relay` is made of, each part a process of its own."""

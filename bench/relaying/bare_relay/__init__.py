@@ -1,0 +1,1 @@
+"""A function app: the least that relays."""

@@ -1,0 +1,1 @@
+"""A function app: ours, with a ledger that does nothing."""

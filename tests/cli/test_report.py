@@ -1,0 +1,86 @@
+"""`report` from a shell, over real tables."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from datetime import UTC, datetime
+
+import aiohttp
+import pytest
+from typer.testing import CliRunner, Result
+
+from local.azurite import Azurite
+from shared.adapters.system_clock import SystemClock
+from shared.adapters.table_authorization import TableEndpoint
+from shared.adapters.table_service import StorageSettings, open_tables
+from shared.adapters.table_transactions import TableTransactions
+from shared.adapters.table_usage_ledger import TableUsageLedger
+from shared.cli.__main__ import app
+from shared.domain.usage_record import UsageRecord
+from tests.adapters.records import record
+
+# A day of our own: other tests share the account.
+DAY = datetime(2031, 5, 6, 12, tzinfo=UTC)
+PERIOD = ("--from", "2031-05-06", "--to", "2031-05-07")
+
+
+@pytest.fixture(autouse=True)
+def ledger(azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three calls of two principals."""
+    monkeypatch.setenv("AzureWebJobsStorage", azurite.connection_string)
+    records = [
+        record("r1", begun_at=DAY, object_id="alice", prompt_tokens=1000),
+        record("r2", begun_at=DAY, object_id="alice", prompt_tokens=234),
+        record("r3", begun_at=DAY, object_id="bob", prompt_tokens=5),
+    ]
+    asyncio.run(_write(azurite.connection_string, records))
+
+
+async def _write(connection_string: str, records: list[UsageRecord]) -> None:
+    async with (
+        open_tables(StorageSettings(connection_string=connection_string)) as tables,
+        aiohttp.ClientSession() as session,
+    ):
+        transactions = TableTransactions(
+            TableEndpoint.of(tables),
+            session,
+            create_table=tables.create_table_if_not_exists,
+            clock=SystemClock(),
+            jitter=random.random,
+        )
+        written = TableUsageLedger(transactions, worker_id="report-test")
+        for each in records:
+            await written.end(each)
+        await written.close()
+
+
+def run(*arguments: str, columns: int = 140) -> Result:
+    return CliRunner().invoke(app, ["report", *arguments], env={"COLUMNS": str(columns), "TERM": "dumb"})
+
+
+def test_a_table_shows_who_used_how_many_tokens() -> None:
+    """The first thing an operator asks; the totals stand below."""
+    lines = run(*PERIOD).stdout.splitlines()
+
+    alice = next(line.split() for line in lines if "(alice)" in line)
+    assert alice[-7:] == ["2", "0", "1,234", "60", "0", "0", "1,294"]
+    assert lines[-2].split() == ["3", "0", "1,239", "90", "0", "0", "1,329"]
+
+
+def test_json_has_every_column() -> None:
+    """The same figures for a script, and those the table has no room for."""
+    report = json.loads(run(*PERIOD, "--by", "day,model", "--json").stdout)
+
+    (row,) = report["rows"]
+    assert (row["day"], row["model"], row["calls"]) == ("2031-05-06", "gpt-4o-2024-11-20", 3)
+    assert report["totals"]["calls_uncounted"] == 0
+
+
+def test_a_wrong_dimension_is_named() -> None:
+    """In one line, with what would be right."""
+    result = run("--by", "colour")
+
+    assert result.exit_code == 2
+    assert "principal, deployment, model, operation, day" in " ".join(result.stderr.split()).replace("│ ", "")
