@@ -39,7 +39,9 @@ _HEADINGS = {
 _HIDDEN = frozenset(
     {"tenant_id", "object_id", "principal_name", "principal_kind", "calls_estimated", "calls_uncounted"}
 )
+_IF_ANY = frozenset({"calls_failed", "cached_tokens", "reasoning_tokens"})
 _ID_SHOWN = 8
+_TEXT_WIDTH = 12
 
 
 def report(
@@ -75,31 +77,34 @@ async def _report(query: UsageQuery) -> UsageReport:
 def _table(made: UsageReport) -> Table:
     period = f"{made.begun_from:%Y-%m-%d %H:%M} to {made.begun_before:%Y-%m-%d %H:%M} UTC"
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=f"usage from {period}", title_justify="left", show_footer=True)
+    rows = [dict(zip(made.columns, made.cells(row), strict=True)) for row in made.rows]
     if Dimension.PRINCIPAL in made.by:
-        table.add_column("principal", overflow="fold")
-    shown = [column for column in made.columns if column not in _HIDDEN]
-    for column in shown:
-        is_number = column in UsageTotals.__slots__
-        table.add_column(
-            _HEADINGS.get(column, column),
-            justify="right" if is_number else "left",
-            overflow="fold",
-            no_wrap=is_number,
-            footer=_cell(getattr(made.totals, column)) if is_number else "",
-        )
-    for row in made.rows:
-        cells = dict(zip(made.columns, made.cells(row), strict=True))
-        principal = [_principal(cells)] if Dimension.PRINCIPAL in made.by else []
-        table.add_row(*principal, *(_cell(cells[column]) for column in shown))
+        rows = [{"principal": _principal(cells), **cells} for cells in rows]
+        table.add_column("principal", overflow="fold", min_width=_TEXT_WIDTH)
+    for column in (columns := _shown(made)):
+        if column in UsageTotals.__slots__:
+            total = f"{getattr(made.totals, column):,}"
+            table.add_column(_HEADINGS.get(column, column), total, justify="right", no_wrap=True)
+        else:
+            table.add_column(column, overflow="fold", min_width=_TEXT_WIDTH)
+    for cells in rows:
+        shown = (["principal"] if Dimension.PRINCIPAL in made.by else []) + columns
+        table.add_row(*(_cell(cells[column]) for column in shown))
     return table
+
+
+def _shown(made: UsageReport) -> list[str]:
+    """Return the columns for people, without those of which there is nothing to say."""
+    nothing = {column for column in _IF_ANY if getattr(made.totals, column) == 0}
+    return [column for column in made.columns if column not in _HIDDEN | nothing]
 
 
 def _principal(cells: Mapping[str, str | int]) -> str:
     """Return a principal's name, and as much of its id as tells it from another of that name."""
     name, object_id = str(cells["principal_name"]), str(cells["object_id"])
     if name in {"", object_id}:
-        return escape(object_id)
-    return escape(f"{name} ({object_id[:_ID_SHOWN]})")
+        return object_id
+    return f"{name} ({object_id[:_ID_SHOWN]})"
 
 
 def _cell(value: str | int) -> str:
