@@ -21,16 +21,18 @@ class RelayResponse(Response):
     runs none of it. This one is called or not; when it is called, the call is closed.
     """
 
-    def __init__(self, answer: RelayedAnswer) -> None:
+    def __init__(self, answer: RelayedAnswer, body_is_read: asyncio.Event) -> None:
+        """`body_is_read` says that the request's body is no longer received by the relay."""
         super().__init__(status_code=answer.status)
         # As Azure spelt and ordered them, repeated ones included.
         self.raw_headers = [(name.lower(), value) for name, value in answer.headers]
         self._answer = answer
+        self._body_is_read = body_is_read
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         is_cancelled = False
         try:
-            async with _UntilHangup(receive):
+            async with _UntilHangup(receive, self._body_is_read):
                 await self._send(send)
         except asyncio.CancelledError:
             # Not the caller's doing: the server stops and has lost patience.
@@ -54,8 +56,9 @@ class RelayResponse(Response):
 class _UntilHangup:
     """Runs a block until it is done or the caller has hung up, and swallows its own cancellation."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, body_is_read: asyncio.Event) -> None:
         self._receive = receive
+        self._body_is_read = body_is_read
         self._has_hung_up = False
 
     async def __aenter__(self) -> None:
@@ -74,6 +77,9 @@ class _UntilHangup:
         return self._task.uncancel() == 0 and kind is asyncio.CancelledError
 
     async def _wait_for_hangup(self) -> None:
+        # Upstream may answer while the body still goes through. What is received here is
+        # received nowhere else.
+        await self._body_is_read.wait()
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self._has_hung_up = True

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from starlette.requests import ClientDisconnect, Request
 
-from shared.domain.errors import CallerGone, HeadersTooLarge
+from shared.domain.errors import CallerGone, HeadersTooLarge, PrincipalNotProved
 from shared.domain.relayed_headers import header_value
 from shared.ports import Header
 from shared.usecases.identify_principal import Credentials
@@ -16,9 +17,20 @@ from shared.usecases.relay_call import IncomingCall
 MAX_HEADER_BYTES = 32 * 1024
 
 
+_CREDENTIAL_HEADERS = frozenset({b"authorization", b"api-key", b"x-ms-client-principal"})
+
+
 def credentials_of(request: Request) -> Credentials:
-    """Return what the request shows to prove a principal, unverified."""
+    """
+    Return what the request shows to prove a principal, unverified.
+
+    Raises:
+        PrincipalNotProved: a credential is there twice, and the second would go on unexamined.
+    """
     headers = _headers(request)
+    shown = [key for name, _ in headers if (key := name.lower()) in _CREDENTIAL_HEADERS]
+    if len(shown) > len(set(shown)):
+        raise PrincipalNotProved("a header with a credential is there more than once")
     return Credentials(
         authorization=header_value(headers, b"authorization"),
         api_key=header_value(headers, b"api-key"),
@@ -26,7 +38,31 @@ def credentials_of(request: Request) -> Credentials:
     )
 
 
-def incoming_call(request: Request) -> IncomingCall:
+class CallersBody:
+    """A request's body. `is_read` is set when no more of it will be read: only then may somebody else receive."""
+
+    def __init__(self, request: Request) -> None:
+        self.is_read = asyncio.Event()
+        self._request = request
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """
+        Yield the body as it comes.
+
+        Raises:
+            CallerGone: it broke off.
+        """
+        try:
+            async for chunk in self._request.stream():
+                if chunk:
+                    yield chunk
+        except ClientDisconnect as error:
+            raise CallerGone("the caller hung up before its request was here") from error
+        finally:
+            self.is_read.set()
+
+
+def incoming_call(request: Request, body: CallersBody) -> IncomingCall:
     """
     Return the request as the relay takes it; its body is read when the relay reads it.
 
@@ -37,13 +73,16 @@ def incoming_call(request: Request) -> IncomingCall:
     if sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
         raise HeadersTooLarge(f"the request headers are larger than {MAX_HEADER_BYTES} bytes")
     length = header_value(headers, b"content-length")
+    has_body = length not in {None, "0"} or header_value(headers, b"transfer-encoding") is not None
+    if not has_body:
+        body.is_read.set()
     return IncomingCall(
         method=request.method,
         path=request.scope["raw_path"],
         query=request.scope["query_string"],
         headers=headers,
-        body=_body(request),
-        has_body=length not in {None, "0"} or header_value(headers, b"transfer-encoding") is not None,
+        body=body.chunks(),
+        has_body=has_body,
         content_length=int(length) if length and length.isdecimal() else None,
         caller_address=_caller_address(request),
     )
@@ -52,15 +91,6 @@ def incoming_call(request: Request) -> IncomingCall:
 def _headers(request: Request) -> list[Header]:
     headers: list[Header] = request.scope["headers"]
     return headers
-
-
-async def _body(request: Request) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in request.stream():
-            if chunk:
-                yield chunk
-    except ClientDisconnect as error:
-        raise CallerGone("the caller hung up before its request was here") from error
 
 
 def _caller_address(request: Request) -> str | None:

@@ -49,7 +49,9 @@ HTTP_ERRORS: dict[type[errors.LedgerError], HttpError] = {
     errors.UpstreamCut: HttpError(502, "server_error"),
     errors.UpstreamNotAuthorized: HttpError(502, "server_error"),
     errors.StorageError: HttpError(503, "server_error", retry_after=1),
-    errors.StorageUnavailable: HttpError(503, "server_error", retry_after=1),
+    # As long as nobody else tries: see usecases/guarded_ledger.py.
+    errors.StorageUnavailable: HttpError(503, "server_error", retry_after=5),
+    errors.StorageNotAuthorized: HttpError(503, "server_error", retry_after=5),
     errors.StorageRejected: HttpError(500, "server_error"),
     errors.KeysUnavailable: HttpError(503, "server_error", retry_after=5),
     errors.OurError: _SERVER_ERROR,

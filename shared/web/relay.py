@@ -10,7 +10,7 @@ from starlette.responses import Response
 from shared.usecases.identify_principal import IdentifyPrincipal
 from shared.usecases.relay_call import RelayCall
 from shared.web.answers import RelayResponse
-from shared.web.calls import credentials_of, incoming_call
+from shared.web.calls import CallersBody, credentials_of, incoming_call
 from shared.web.errors import answering_errors
 
 
@@ -24,8 +24,9 @@ class RelayEndpoint:
 
     @answering_errors
     async def __call__(self, request: Request) -> Response:
-        incoming = incoming_call(request)
+        body = CallersBody(request)
+        incoming = incoming_call(request, body)
         identified = await self._identify(credentials_of(request))
         if self._credentials_of_caller:
             incoming = replace(incoming, forwarded_credentials=identified.foreign_credentials)
-        return RelayResponse(await self._relay(incoming, identified.principal))
+        return RelayResponse(await self._relay(incoming, identified.principal), body.is_read)

@@ -84,3 +84,10 @@ async def ticks(number: int) -> None:
     """Let the event loop turn so often."""
     for _ in range(number):
         await asyncio.sleep(0)
+
+
+def body_is_read() -> asyncio.Event:
+    """Return the event of a request whose body has been read."""
+    event = asyncio.Event()
+    event.set()
+    return event

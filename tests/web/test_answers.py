@@ -27,7 +27,7 @@ from tests.usecases.relaying import (
     json_answer,
     stream_answer,
 )
-from tests.web.asgi import Caller, calling, running, ticks
+from tests.web.asgi import Caller, body_is_read, calling, running, ticks
 
 GET = b"GET /openai/x HTTP/1.1\r\nHost: x\r\n\r\n"
 GET_AND_CLOSE = b"GET /openai/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -38,7 +38,7 @@ def relaying(bench: Bench, call: IncomingCall | None = None) -> ASGIApp:
     """Return an application that answers every request with the bench's next answer."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await RelayResponse(await bench.answer(call))(scope, receive, send)
+        await RelayResponse(await bench.answer(call), body_is_read())(scope, receive, send)
 
     return app
 
@@ -228,7 +228,7 @@ async def test_a_caller_who_reads_slowly_slows_the_reading_of_upstream() -> None
 
 
 async def respond(bench: Bench, caller: Caller, call: IncomingCall | None = None) -> None:
-    response = RelayResponse(await bench.answer(call))
+    response = RelayResponse(await bench.answer(call), body_is_read())
     await response(caller.scope, caller.receive, caller.send)
     # What was cancelled for the hang-up is not cancelled for what comes after.
     task = asyncio.current_task()
@@ -282,7 +282,7 @@ async def test_a_cancelled_task_still_records_and_closes(after: int, times: int)
     upstream = stream_answer(ROLE, LONG, DONE)
     bench = Bench(upstream, on_hangup=OnHangup.ABORT)
     answer = await bench.answer()
-    responding = asyncio.create_task(_run(RelayResponse(answer), Caller()))
+    responding = asyncio.create_task(_run(RelayResponse(answer, body_is_read()), Caller()))
     # Until then the task has not begun, and no response can help.
     await asyncio.sleep(0)
     await ticks(after)
@@ -301,7 +301,7 @@ async def test_a_task_that_is_cancelled_while_it_records_ends_when_that_is_durab
     bench = Bench(stream_answer(ROLE, LONG), on_hangup=OnHangup.ABORT)
     bench.relay._ledger = bench.ledger = _SlowLedger()
     caller = Caller()
-    responding = asyncio.create_task(_run(RelayResponse(await bench.answer()), caller))
+    responding = asyncio.create_task(_run(RelayResponse(await bench.answer(), body_is_read()), caller))
     await ticks(5)
     caller.hang_up.set()
     await asyncio.sleep(0.05)
@@ -316,7 +316,7 @@ async def test_a_hangup_and_a_cancellation_at_once_is_a_cancellation() -> None:
     """Ours is taken back, the server's is not."""
     bench = Bench(stream_answer(ROLE, LONG), on_hangup=OnHangup.ABORT)
     caller = Caller()
-    responding = asyncio.create_task(_run(RelayResponse(await bench.answer()), caller))
+    responding = asyncio.create_task(_run(RelayResponse(await bench.answer(), body_is_read()), caller))
     await ticks(5)
     caller.hang_up.set()
     # The caller's `receive` wakes in the first turn, the one who waits for it in the same or the next.
@@ -338,7 +338,7 @@ async def test_a_fault_while_sending_still_records_and_closes() -> None:
         raise RuntimeError("broken")
 
     with pytest.raises(RuntimeError, match="broken"):
-        await RelayResponse(answer)(Caller.scope, Caller().receive, send)
+        await RelayResponse(answer, body_is_read())(Caller.scope, Caller().receive, send)
 
     assert upstream.is_closed
     assert len(bench.ledger.records) == 1

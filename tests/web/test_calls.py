@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from shared.domain.errors import CallerGone, HeadersTooLarge
+from shared.domain.errors import CallerGone, HeadersTooLarge, PrincipalNotProved
 from shared.ports import Header
 from shared.usecases.relay_call import IncomingCall
-from shared.web.calls import MAX_HEADER_BYTES, credentials_of, incoming_call
+from shared.web.calls import MAX_HEADER_BYTES, CallersBody, credentials_of, incoming_call
 from tests.web.asgi import calling, running
 
 
@@ -38,12 +38,16 @@ def request_of(headers: Sequence[Header] = (), *messages: Message, client: tuple
     return Request(scope, receive)
 
 
+def call_of(request: Request) -> IncomingCall:
+    return incoming_call(request, CallersBody(request))
+
+
 async def seen_of(request: bytes) -> tuple[IncomingCall, bytes]:
     """Return what a request over a real connection becomes, and its body."""
     seen: list[tuple[IncomingCall, bytes]] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        call = incoming_call(Request(scope, receive))
+        call = call_of(Request(scope, receive))
         seen.append((call, b"".join([chunk async for chunk in call.body])))
         await Response()(scope, receive, send)
 
@@ -96,7 +100,7 @@ async def test_an_absolute_target_does_not_choose_the_host() -> None:
 async def test_a_caller_who_hangs_up_in_mid_upload_is_gone() -> None:
     """Half a body is not a body."""
     part: Message = {"type": "http.request", "body": b"half", "more_body": True}
-    call = incoming_call(request_of([(b"content-length", b"9")], part, {"type": "http.disconnect"}))
+    call = call_of(request_of([(b"content-length", b"9")], part, {"type": "http.disconnect"}))
     got = await anext(call.body)
     with pytest.raises(CallerGone):
         await anext(call.body)
@@ -108,9 +112,9 @@ def test_headers_up_to_the_platforms_limit_are_taken() -> None:
     """Ours must not be a smaller one; nor a larger, where the platform has none."""
     fits = [(b"x", b"y" * (MAX_HEADER_BYTES - 1))]
 
-    assert list(incoming_call(request_of(fits)).headers) == fits
+    assert list(call_of(request_of(fits)).headers) == fits
     with pytest.raises(HeadersTooLarge):
-        incoming_call(request_of([*fits, (b"", b"z")]))
+        call_of(request_of([*fits, (b"", b"z")]))
 
 
 @pytest.mark.parametrize(
@@ -127,14 +131,14 @@ def test_headers_up_to_the_platforms_limit_are_taken() -> None:
 )
 def test_the_address_is_the_one_the_platform_saw(forwarded: bytes, address: str) -> None:
     """What stands before the last comma the caller wrote itself."""
-    call = incoming_call(request_of([(b"x-forwarded-for", forwarded)], client=("198.51.100.1", 80)))
+    call = call_of(request_of([(b"x-forwarded-for", forwarded)], client=("198.51.100.1", 80)))
 
     assert call.caller_address == address
 
 
 def test_without_a_connection_there_is_no_address() -> None:
     """Not known is not an empty text."""
-    assert incoming_call(request_of()).caller_address is None
+    assert call_of(request_of()).caller_address is None
 
 
 _bytes = st.binary(max_size=40)
@@ -143,7 +147,7 @@ _bytes = st.binary(max_size=40)
 @given(st.lists(st.tuples(st.sampled_from([b"content-length", b"transfer-encoding", b"x-forwarded-for"]), _bytes)))
 def test_no_header_breaks_the_reading(headers: list[Header]) -> None:
     """Whatever a server lets through, a call is refused by name or relayed."""
-    call = incoming_call(request_of(headers))
+    call = call_of(request_of(headers))
 
     assert call.content_length is None or call.content_length >= 0
 
@@ -157,3 +161,10 @@ def test_credentials_are_read_in_any_case_and_shown_to_nobody() -> None:
     assert credentials.api_key == "s3cret"
     assert credentials.client_principal == "s3cret"
     assert "s3cret" not in repr(credentials)
+
+
+@pytest.mark.parametrize("name", [b"authorization", b"api-key", b"x-ms-client-principal"])
+def test_a_credential_that_is_there_twice_proves_nothing(name: bytes) -> None:
+    """Only one of them would be examined, and all of them passed on where callers bring Azure's own."""
+    with pytest.raises(PrincipalNotProved, match="more than once"):
+        credentials_of(request_of([(name, b"a"), (name.title(), b"b")]))
