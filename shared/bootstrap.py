@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import re
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -19,6 +20,7 @@ from starlette.responses import Response
 
 from shared import VERSION
 from shared.adapters.aiohttp_upstream import AiohttpUpstream, upstream_session
+from shared.adapters.disk_spool import DiskSpool
 from shared.adapters.easy_auth import EasyAuth
 from shared.adapters.entra_token_verifier import EntraTokenVerifier
 from shared.adapters.gateway_key_cache import GatewayKeyCache
@@ -26,19 +28,24 @@ from shared.adapters.system_clock import SystemClock
 from shared.adapters.table_authorization import TableEndpoint
 from shared.adapters.table_gateway_keys import TABLE as KEYS_TABLE
 from shared.adapters.table_gateway_keys import TableGatewayKeys
+from shared.adapters.table_open_calls import TableOpenCalls
 from shared.adapters.table_service import check_tables, table_service
 from shared.adapters.table_transactions import TableTransactions
-from shared.adapters.table_usage_ledger import TableUsageLedger
+from shared.adapters.table_usage_ledger import Patience, TableUsageLedger
 from shared.adapters.table_usage_records import TableUsageRecords
 from shared.adapters.tiktoken_counter import TiktokenCounter
 from shared.adapters.upstream_credentials import ApiKey, CallersOwn, EntraToken, UpstreamCredential
 from shared.domain.errors import OurError, SettingsInvalid
-from shared.ports import Clock, UsageLedger
-from shared.settings import EntraSettings, Settings, UpstreamAuth, UpstreamSettings, read_settings
+from shared.ports import Clock, OpenCalls, UsageLedger
+from shared.settings import EntraSettings, LedgerSettings, Settings, UpstreamAuth, UpstreamSettings, read_settings
+from shared.usecases.drain_spool import DrainSpool
+from shared.usecases.guarded_ledger import GuardedLedger
 from shared.usecases.identify_principal import IdentifyPrincipal
 from shared.usecases.pass_on_answer import HangupPolicy
 from shared.usecases.query_usage import QueryUsage
+from shared.usecases.record_calls import RecordCalls, WhenUnavailable
 from shared.usecases.relay_call import RelayCall, RelayPolicy
+from shared.usecases.sweep_open_calls import SweepOpenCalls
 from shared.web.errors import error_response
 from shared.web.health import HealthEndpoint
 from shared.web.relay import RelayEndpoint
@@ -49,6 +56,12 @@ logger = logging.getLogger(__name__)
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 _TABLE_CONNECTIONS = 64
+# A caller who would be refused has time to wait for storage; one who is let through anyway has not.
+# Nor has an end: the disk takes it.
+_PATIENCE = {
+    WhenUnavailable.REFUSE: Patience(begin_seconds=10.0, end_seconds=10.0),
+    WhenUnavailable.ALLOW: Patience(begin_seconds=3.0, end_seconds=5.0),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +71,7 @@ class App:
     relay_call: Endpoint
     query_usage: Endpoint
     health: Endpoint
+    sweep_open_calls: Callable[[], Awaitable[None]]
     close: Callable[[], Awaitable[None]]
 
 
@@ -122,6 +136,7 @@ class _Parts:
     entra_session: aiohttp.ClientSession
     credential: AsyncTokenCredential
     ledger: UsageLedger
+    open_calls: OpenCalls
 
     @classmethod
     async def open(cls, settings: Settings, stack: AsyncExitStack) -> _Parts:
@@ -141,9 +156,10 @@ class _Parts:
             clock=clock,
             jitter=random.random,
         )
-        ledger = TableUsageLedger(transactions, worker_id=uuid.uuid4().hex)
-        # Closed first: what it still has to write goes through the session above.
-        stack.push_async_callback(ledger.close)
+        # Closed before the session above: what they still have to write goes through it.
+        ledger = _open_ledger(settings.ledger, endpoint, transactions, clock, stack)
+        open_calls = TableOpenCalls(tables, transactions, lease_seconds=settings.ledger.worker_lease_seconds)
+        stack.push_async_callback(open_calls.close)
         return cls(
             clock=clock,
             tables=tables,
@@ -153,7 +169,33 @@ class _Parts:
             entra_session=await stack.enter_async_context(aiohttp.ClientSession()),
             credential=credential,
             ledger=ledger,
+            open_calls=open_calls,
         )
+
+
+def _open_ledger(
+    settings: LedgerSettings,
+    endpoint: TableEndpoint,
+    transactions: TableTransactions,
+    clock: Clock,
+    stack: AsyncExitStack,
+) -> RecordCalls:
+    tables = TableUsageLedger(
+        transactions,
+        worker_id=uuid.uuid4().hex,
+        lease_seconds=settings.worker_lease_seconds,
+        patience=_PATIENCE[settings.when_unavailable],
+    )
+    stack.push_async_callback(tables.close)
+    # What is kept for one storage account must never be recorded in another.
+    folder = settings.spool_dir / re.sub(r"\W+", "-", endpoint.url)
+    spool = DiskSpool(folder, max_bytes=settings.spool_max_bytes)
+    stack.push_async_callback(spool.close)
+    stored = GuardedLedger(tables, clock)
+    drain = DrainSpool(spool=spool, stored=stored, jitter=random.random)
+    drain.start()
+    stack.push_async_callback(drain.close)
+    return RecordCalls(stored=stored, spool=spool, when_unavailable=settings.when_unavailable)
 
 
 def _assemble(settings: Settings, parts: _Parts, stack: AsyncExitStack) -> App:
@@ -170,6 +212,7 @@ def _assemble(settings: Settings, parts: _Parts, stack: AsyncExitStack) -> App:
         ),
         query_usage=UsageEndpoint(identify, query_usage, parts.clock),
         health=HealthEndpoint(lambda: check_tables(parts.tables), VERSION),
+        sweep_open_calls=SweepOpenCalls(parts.open_calls, parts.ledger),
         close=stack.aclose,
     )
 
@@ -228,7 +271,10 @@ def _refusal(error: OurError) -> App:
     async def refuse(request: Request) -> Response:  # noqa: ARG001 - an endpoint
         return error_response(error)
 
+    async def fail() -> None:
+        raise error
+
     async def close() -> None:
         return None
 
-    return App(relay_call=refuse, query_usage=refuse, health=refuse, close=close)
+    return App(relay_call=refuse, query_usage=refuse, health=refuse, sweep_open_calls=fail, close=close)

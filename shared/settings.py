@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 from shared.adapters.table_service import StorageSettings
 from shared.domain.errors import SettingsInvalid
 from shared.usecases.pass_on_answer import OnHangup
+from shared.usecases.record_calls import WhenUnavailable
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 _Number = TypeVar("_Number", int, float)
@@ -23,6 +26,9 @@ _URL = re.compile(r"https?://(\[[0-9a-f:.]+]|[a-z0-9_.-]+)(:\d+)?(/\S*)?", re.IG
 # The audiences of tokens that clients of Azure OpenAI ask for already: with them a caller changes
 # nothing but the endpoint.
 _DEFAULT_AUDIENCES = "https://cognitiveservices.azure.com,https://ai.azure.com"
+
+
+_EVERY_MINUTE = "0 * * * * *"
 
 
 class UpstreamAuth(StrEnum):
@@ -68,6 +74,16 @@ class RelaySettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerSettings:
+    """How calls are kept, and where while storage does not take them. Seconds and bytes."""
+
+    worker_lease_seconds: float
+    when_unavailable: WhenUnavailable
+    spool_dir: Path
+    spool_max_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings, read once."""
 
@@ -75,6 +91,7 @@ class Settings:
     entra: EntraSettings
     upstream: UpstreamSettings
     relay: RelaySettings
+    ledger: LedgerSettings
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -90,6 +107,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         entra=_entra(read),
         upstream=_upstream(read),
         relay=_relay(read),
+        ledger=_ledger(read),
     )
     read.raise_problems()
     return settings
@@ -106,6 +124,11 @@ def storage_settings(environment: Mapping[str, str] = os.environ) -> StorageSett
     storage = _storage(read)
     read.raise_problems()
     return storage
+
+
+def sweep_schedule(environment: Mapping[str, str] = os.environ) -> str:
+    """Return when open calls are swept, as NCRONTAB. It is the host that reads it, and refuses it if it must."""
+    return _Reader(environment).text("SWEEP_SCHEDULE") or _EVERY_MINUTE
 
 
 def _storage(read: _Reader) -> StorageSettings:
@@ -162,6 +185,17 @@ def _relay(read: _Reader) -> RelaySettings:
         drain_seconds=read.number("DRAIN_SECONDS", 120.0, above=0),
         drain_max=read.number("DRAIN_MAX", 100, above=0),
         shutdown_grace_seconds=read.number("SHUTDOWN_GRACE_SECONDS", 8.0, above=0),
+    )
+
+
+def _ledger(read: _Reader) -> LedgerSettings:
+    spool_dir = read.text("SPOOL_DIR")
+    return LedgerSettings(
+        worker_lease_seconds=read.number("WORKER_LEASE_SECONDS", 90.0, above=0),
+        when_unavailable=read.choice("LEDGER_WHEN_UNAVAILABLE", WhenUnavailable.REFUSE),
+        # Each user of a machine has one, for nobody may write in another's.
+        spool_dir=Path(spool_dir) if spool_dir else Path(tempfile.gettempdir(), f"aoai-ledger-{os.getuid()}"),
+        spool_max_bytes=read.number("SPOOL_MAX_BYTES", 67_108_864, above=0),
     )
 
 

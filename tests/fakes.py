@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from shared.domain.errors import CallerError, LedgerError, PrincipalNotProved, UpstreamCut
 from shared.domain.gateway_key import GatewayKey
+from shared.domain.liveness import Heartbeat, LeftOpen, Workers
 from shared.domain.principal import VerifiedClaims
 from shared.domain.relayed_headers import header_value
 from shared.domain.token_counting import CountableCall
 from shared.domain.usage_record import UNKNOWN_TOKENS, OpenCall, TokenUsage, UsageRecord
-from shared.ports import Header, UpstreamRequest
+from shared.ports import Header, SpooledCall, UpstreamRequest
 
 
 class FakeClock:
@@ -119,6 +120,60 @@ class FakeUsageLedger:
         self.records[record.call.call_id] = record
         self.open.pop(record.call.call_id, None)
 
+    async def abandon(self, record: UsageRecord) -> None:
+        if self.end_failure:
+            raise self.end_failure
+        self.records.setdefault(record.call.call_id, record)
+
+
+class FakeSpool:
+    """
+    A Spool in memory: `kept` is this process's, `left_behind` that of others, `rejected` what was set aside.
+
+    Set `failure` to have everything raise it; call `die` to make the next one of this process.
+    """
+
+    def __init__(self) -> None:
+        self.kept: dict[str, OpenCall | UsageRecord] = {}
+        self.left_behind: dict[str, OpenCall | UsageRecord] = {}
+        self.rejected: dict[str, UsageRecord] = {}
+        self.failure: LedgerError | None = None
+
+    async def keep(self, entry: OpenCall | UsageRecord) -> None:
+        # As a disk does, it lets others go on meanwhile.
+        await asyncio.sleep(0)
+        self._fail()
+        self.kept[entry.call.call_id if isinstance(entry, UsageRecord) else entry.call_id] = entry
+
+    async def drop(self, call_id: str) -> None:
+        self._fail()
+        self.kept.pop(call_id, None)
+
+    async def due(self) -> AsyncGenerator[Sequence[SpooledCall], None]:
+        self._fail()
+        ended = [entry for entry in self.kept.values() if isinstance(entry, UsageRecord)]
+        for place, entries in (("kept", ended), ("left_behind", list(self.left_behind.values()))):
+            for start in range(0, len(entries), 2):
+                yield [SpooledCall(entry=entry, place=place) for entry in entries[start : start + 2]]
+
+    async def remove(self, spooled: SpooledCall) -> None:
+        self._fail()
+        entry = spooled.entry
+        call_id = entry.call.call_id if isinstance(entry, UsageRecord) else entry.call_id
+        (self.kept if spooled.place == "kept" else self.left_behind).pop(call_id, None)
+
+    async def set_aside(self, record: UsageRecord) -> None:
+        self._fail()
+        self.rejected[record.call.call_id] = record
+
+    def die(self) -> None:
+        self.left_behind |= self.kept
+        self.kept = {}
+
+    def _fail(self) -> None:
+        if self.failure:
+            raise self.failure
+
 
 class FakeUsageRecords:
     """UsageRecords of a FakeUsageLedger, two a page. Set `failure` to have it raise that."""
@@ -221,3 +276,40 @@ class FakeUpstream:
         except CallerError as error:
             # As the real client: what broke the body comes back as a broken connection.
             raise UpstreamCut("the connection to Azure OpenAI broke") from error
+
+
+class FakeOpenCalls:
+    """
+    OpenCalls of a FakeUsageLedger, two a page; `now` is the service's time.
+
+    `heartbeats` are by worker id; `written` says, by call id, which worker wrote an open call and when.
+    Calls in `unreadable` are not understood.
+    """
+
+    def __init__(self, ledger: FakeUsageLedger, *, now: datetime, lease: timedelta = timedelta(seconds=90)) -> None:
+        self._ledger = ledger
+        self._lease = lease
+        self.now = now
+        self.heartbeats: dict[str, Heartbeat] = {}
+        self.written: dict[str, tuple[str, datetime]] = {}
+        self.unreadable: set[str] = set()
+
+    async def workers(self) -> Workers:
+        return Workers(now=self.now, lease=self._lease, heartbeats=dict(self.heartbeats))
+
+    async def pages(self) -> AsyncIterator[Sequence[LeftOpen]]:
+        calls = [call for call in self._ledger.open.values() if call.call_id not in self.unreadable]
+        for start in range(0, len(calls), 2):
+            yield [self._left_open(call) for call in calls[start : start + 2]]
+
+    async def take_away(self, row: LeftOpen) -> None:
+        self._ledger.open.pop(row.call.call_id, None)
+
+    async def forget(self, heartbeat: Heartbeat) -> None:
+        held = self.heartbeats.get(heartbeat.worker_id)
+        if held is not None and held.version == heartbeat.version:
+            del self.heartbeats[heartbeat.worker_id]
+
+    def _left_open(self, call: OpenCall) -> LeftOpen:
+        worker_id, written_at = self.written[call.call_id]
+        return LeftOpen(worker_id=worker_id, written_at=written_at, call=call)

@@ -8,6 +8,7 @@ import gc
 import json
 import os
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +17,11 @@ from starlette.types import Receive, Scope, Send
 
 from local.azurite import Azurite
 from shared import bootstrap
+from shared.adapters.disk_spool import DiskSpool
 from shared.bootstrap import App, app, build_app, build_app_or_refusal
 from shared.domain.errors import SettingsInvalid
 from shared.settings import read_settings
+from tests.adapters.records import record
 from tests.raw_http import Connection, serving
 from tests.web.asgi import calling, running
 
@@ -178,6 +181,22 @@ async def test_building_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     loop = asyncio.get_running_loop()
     monkeypatch.setattr(loop, "create_connection", refuse)
     await (await build_app(read_settings(NEEDED))).close()
+
+
+async def test_what_is_kept_for_one_ledger_is_never_recorded_in_another(azurite: Azurite, tmp_path: Path) -> None:
+    """Two apps may share a machine, and one app may be given another storage account."""
+    own = tmp_path / f"http-127-0-0-1-{azurite.table_port}-devstoreaccount1"
+    for folder in (own, tmp_path / "https-contoso-table-core-windows-net"):
+        spool = DiskSpool(folder, max_bytes=1_000_000)
+        await spool.keep(record(f"of-{folder.name}", object_id="bootstrap-spool"))
+        await spool.close()
+    environment = {**NEEDED, "AzureWebJobsStorage": azurite.connection_string, "SPOOL_DIR": str(tmp_path)}
+    built = await build_app(read_settings(environment))
+    # Once more when it closes, as it does between.
+    await built.close()
+    left = [path.parent.parent.name for path in tmp_path.rglob("*.json")]
+
+    assert left == ["https-contoso-table-core-windows-net"]
 
 
 # Whole, on a real emulator and a real socket.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,12 +12,21 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from shared.domain.errors import SettingsInvalid
-from shared.settings import Settings, UpstreamAuth, read_settings, storage_settings
+from shared.settings import Settings, UpstreamAuth, read_settings, storage_settings, sweep_schedule
 from shared.usecases.pass_on_answer import OnHangup
+from shared.usecases.record_calls import WhenUnavailable
 
 ENDPOINT = "https://contoso.openai.azure.com"
 NEEDED = {"AzureWebJobsStorage": "UseDevelopmentStorage=true", "AZURE_OPENAI_ENDPOINT": ENDPOINT}
-NUMBERS = ["UPSTREAM_IDLE_SECONDS", "MAX_BODY_BYTES", "KEEP_ALIVE_SECONDS", "DRAIN_SECONDS", "DRAIN_MAX"]
+NUMBERS = [
+    "UPSTREAM_IDLE_SECONDS",
+    "MAX_BODY_BYTES",
+    "KEEP_ALIVE_SECONDS",
+    "DRAIN_SECONDS",
+    "DRAIN_MAX",
+    "WORKER_LEASE_SECONDS",
+    "SPOOL_MAX_BYTES",
+]
 URLS = ["AZURE_OPENAI_ENDPOINT", "ENTRA_AUTHORITY", "AzureWebJobsStorage__tableServiceUri"]
 
 
@@ -81,10 +92,32 @@ def test_a_number_is_finite_and_more_than_nothing(name: str, text: str) -> None:
     assert problem == f"{name} is a number above 0"
 
 
-@pytest.mark.parametrize("name", ["MAX_BODY_BYTES", "DRAIN_MAX"])
+@pytest.mark.parametrize("name", ["MAX_BODY_BYTES", "DRAIN_MAX", "SPOOL_MAX_BYTES"])
 def test_what_is_counted_is_whole(name: str) -> None:
     """Half a drain is a mistake, not a number."""
     assert problems_of({**NEEDED, name: "1.5"}) == [f"{name} is a number above 0"]
+
+
+def test_open_calls_are_swept_every_minute_unless_it_is_said_otherwise() -> None:
+    """A schedule that had to be set would be missing somewhere, and calls of dead workers open for ever."""
+    assert sweep_schedule({}) == sweep_schedule({"SWEEP_SCHEDULE": " "}) == "0 * * * * *"
+    assert sweep_schedule({"SWEEP_SCHEDULE": "*/5 * * * * *"}) == "*/5 * * * * *"
+
+
+def test_no_call_goes_unrecorded_unless_somebody_chose_to_wait_for_its_record() -> None:
+    """What is kept on a disk is only as safe as that disk."""
+    assert settings().ledger.when_unavailable is WhenUnavailable.REFUSE
+    assert settings(LEDGER_WHEN_UNAVAILABLE="Allow").ledger.when_unavailable is WhenUnavailable.ALLOW
+
+
+def test_each_user_of_a_machine_spools_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder of temporary files is everybody's."""
+    monkeypatch.setattr(os, "getuid", lambda: 7)
+    theirs = settings().ledger.spool_dir
+    monkeypatch.setattr(os, "getuid", lambda: 8)
+
+    assert settings().ledger.spool_dir != theirs
+    assert settings(SPOOL_DIR=" /mnt/ledger ").ledger.spool_dir == Path("/mnt/ledger")
 
 
 def test_numbers_are_read() -> None:

@@ -78,7 +78,7 @@ class _Stream:
 
 
 def _whole_answer() -> bytes:
-    text = " ".join(["measure"] * COMPLETION_TOKENS)
+    text = " ".join(["so"] * COMPLETION_TOKENS)
     choice = {
         "index": 0,
         "message": {"role": "assistant", "content": text, "refusal": None, "annotations": []},
@@ -86,9 +86,8 @@ def _whole_answer() -> bytes:
         "logprobs": None,
         "content_filter_results": _FILTER_RESULTS,
     }
-    filtered = [{"prompt_index": 0, "content_filter_results": _FILTER_RESULTS}]
-    body = {**_COMMON, "object": "chat.completion", "choices": [choice], "prompt_filter_results": filtered}
-    whole = answer("200 OK", json.dumps({**body, "usage": _USAGE, "system_fingerprint": "fp_bench"}).encode())
+    body = {**_COMMON, "object": "chat.completion", "choices": [choice], "usage": _USAGE}
+    whole = answer("200 OK", json.dumps(body).encode())
     return whole.replace(b"\r\n", b"\r\n" + _AZURE_HEADERS.encode(), 1)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from statistics import median
 
 import msgspec
 
@@ -20,14 +21,15 @@ from local.stack import REPOSITORY, app_settings, ready_url
 _HERE = Path(__file__).parent
 _TIDY_SECONDS = 10.0
 _LOOK_EVERY_SECONDS = 0.05
+_TIMED_REQUESTS = 9
 
 
 class Relay(StrEnum):
     """What is measured."""
 
-    LEDGER = "with the ledger"
-    NULL = "with a null ledger"
     BARE = "bare relay"
+    NULL = "our app, null ledger"
+    LEDGER = "our app"
 
 
 _APP_DIRS = {Relay.LEDGER: REPOSITORY, Relay.NULL: _HERE / "null_ledger", Relay.BARE: _HERE / "bare_relay"}
@@ -57,6 +59,10 @@ class Rig:
         """Have the tables answer that much later from now on."""
         self._control("POST", f"/{delay_ms}")
 
+    def tables_answer_ms(self) -> float:
+        """Return after how many milliseconds the tables answer: the median of a few requests."""
+        return median(_timed_ms(self.counts) for _ in range(_TIMED_REQUESTS))
+
     def wait_until_tidy(self) -> Counts:
         """Return what the tables hold once no call is open, which is a second or so after the last has ended."""
         deadline = time.monotonic() + _TIDY_SECONDS
@@ -79,19 +85,32 @@ def running_rig() -> Iterator[Rig]:
         ChildFailed
     """
     with ExitStack() as stack:
-        upstream = _started(stack, "the mock upstream", "bench.relaying.mock_upstream")
-        tables = _started(stack, "the stand-in for tables", "bench.relaying.table_stand_in")
+        upstream = _part(_start(stack, "the mock upstream", "bench.relaying.mock_upstream"))
+        tables = _part(_start(stack, "the stand-in for tables", "bench.relaying.table_stand_in"))
         settings = app_settings(connection_string(tables.url), upstream.url)
-        relays = {
-            relay: _started(
-                stack, f"the app {relay}", "local.function_host", "--port", "0", "--app-dir", str(folder), env=settings
-            )
-            for relay, folder in _APP_DIRS.items()
-        }
-        yield Rig(upstream=upstream, tables=tables, relays=relays)
+        hosts = {relay: _start_host(stack, relay, settings) for relay in Relay}
+        yield Rig(upstream=upstream, tables=tables, relays={relay: _part(host) for relay, host in hosts.items()})
 
 
-def _started(stack: ExitStack, name: str, module: str, *arguments: str, env: Mapping[str, str] | None = None) -> Part:
-    environment = {**os.environ, **(env or {})}
-    child = stack.enter_context(Child(name, python_command(module, *arguments), env=environment, cwd=REPOSITORY))
-    return Part(url=ready_url(child).replace("localhost", "127.0.0.1"), pid=child.pid)
+def _start_host(stack: ExitStack, relay: Relay, settings: Mapping[str, str]) -> Child:
+    return _start(
+        stack, relay, "local.function_host", "--port", "0", "--app-dir", str(_APP_DIRS[relay]), settings=settings
+    )
+
+
+def _start(
+    stack: ExitStack, name: str, module: str, *arguments: str, settings: Mapping[str, str] | None = None
+) -> Child:
+    environment = {**os.environ, **(settings or {})}
+    return stack.enter_context(Child(name, python_command(module, *arguments), env=environment, cwd=REPOSITORY))
+
+
+def _part(child: Child) -> Part:
+    # The hosts call themselves localhost, which takes a look-up and may be another address.
+    return Part(url=ready_url(child).replace("//localhost:", "//127.0.0.1:"), pid=child.pid)
+
+
+def _timed_ms(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return (time.perf_counter() - begun) * 1000

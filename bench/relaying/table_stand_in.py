@@ -27,6 +27,8 @@ CONTROL = "/$stand-in"
 _ACCOUNT_KEY = "c3RhbmQtaW4="
 _OPEN_CALLS = b"opencalls"
 _USAGE = b"usage"
+# What the row keys of workers and sweepers begin with.
+_NO_CALL = b"RowKey='~"
 _WRITTEN = answer("204 No Content")
 _CHANGESET = b"--changeset_"
 
@@ -100,8 +102,7 @@ class StandIn:
         if delay_ms.isdigit():
             self._delay_seconds = int(delay_ms) / 1000
         self._counts.usage_rows = len(self._tables[_USAGE])
-        # A worker's own row is no call's.
-        self._counts.open_calls = sum(b"RowKey='~" not in key and b"RowKey='%7E" not in key for key in self._tables[_OPEN_CALLS])
+        self._counts.open_calls = sum(_NO_CALL not in key for key in self._tables[_OPEN_CALLS])
         return answer("200 OK", msgspec.json.encode(self._counts))
 
     def _read(self, path: bytes) -> bytes:
@@ -174,7 +175,8 @@ def _table_and_key(path: bytes) -> tuple[bytes, bytes]:
 def _key(body: bytes) -> bytes:
     row = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     partition_key, row_key = (
-        quote(msgspec.json.decode(row[name], type=str).replace("'", "''"), safe="") for name in ("PartitionKey", "RowKey")
+        quote(msgspec.json.decode(row[name], type=str).replace("'", "''"), safe="")
+        for name in ("PartitionKey", "RowKey")
     )
     return f"(PartitionKey='{partition_key}',RowKey='{row_key}')".encode()
 

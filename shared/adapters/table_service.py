@@ -11,11 +11,12 @@ from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpRes
 from azure.data.tables.aio import TableServiceClient
 from azure.identity.aio import DefaultAzureCredential
 
-from shared.domain.errors import SettingsInvalid, StorageRejected, StorageUnavailable
+from shared.domain.errors import SettingsInvalid, StorageNotAuthorized, StorageRejected, StorageUnavailable
 
 # Timeout, throttled, and the whole 5xx: the same request may succeed later.
 # https://learn.microsoft.com/rest/api/storageservices/table-service-error-codes
 _TRANSIENT = frozenset({408, 429})
+_NOT_AUTHORIZED = frozenset({401, 403})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,7 @@ def storage_errors(what: str) -> Iterator[None]:
     try:
         yield
     except ClientAuthenticationError as error:
-        raise StorageRejected(f"{what}: storage does not accept our identity") from error
+        raise StorageNotAuthorized(f"{what}: storage does not accept our identity") from error
     except HttpResponseError as error:
         raise _meaning(what, error) from error
     except AzureError as error:
@@ -87,6 +88,8 @@ def _meaning(what: str, error: HttpResponseError) -> StorageUnavailable | Storag
     status = error.status_code
     if status is None or status >= 500 or status in _TRANSIENT:
         return StorageUnavailable(f"{what}: storage answered {status}")
+    if status in _NOT_AUTHORIZED:
+        return StorageNotAuthorized(f"{what}: storage answered {status}")
     return StorageRejected(f"{what}: storage answered {status}")
 
 

@@ -22,7 +22,7 @@ from shared.adapters.table_wire import (
     read_answer,
     write_request,
 )
-from shared.domain.errors import StorageRejected, StorageUnavailable
+from shared.domain.errors import StorageNotAuthorized, StorageUnavailable
 from shared.ports import Clock
 
 logger = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class TableTransactions:
 
         Raises:
             StorageUnavailable: it could not be done in time. It may have been done all the same.
-            StorageRejected: the service does not accept our credential.
+            StorageNotAuthorized: the service does not accept our credential.
         """
         request = write_request(self._url, table, writes, uuid4().hex)
         tries, may_renew = 0, True
@@ -88,7 +88,7 @@ class TableTransactions:
                 return None
             if refusal.status in _NOT_AUTHORIZED:
                 if not (may_renew and self._authorization.renew()):
-                    raise StorageRejected(f"storage does not accept our credential ({refusal}); it needs {_ROLE!r}")
+                    raise StorageNotAuthorized(f"storage refuses our credential ({refusal}); it needs {_ROLE!r}")
                 may_renew = False
             elif not refusal.is_transient:
                 return refusal

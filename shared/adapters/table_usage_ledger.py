@@ -12,9 +12,9 @@ import logging
 from dataclasses import dataclass
 
 from shared.adapters.group_commit import GroupCommit, Transactions
-from shared.adapters.table_wire import TableWrite, delete, upsert
+from shared.adapters.table_wire import TableWrite, delete, insert, upsert
+from shared.adapters.table_worker_heartbeat import TableWorkerHeartbeat
 from shared.adapters.usage_columns import OPEN_CALLS_TABLE, USAGE_TABLE, open_call_entity, usage_entity
-from shared.domain.errors import StorageError
 from shared.domain.usage_record import OpenCall, UsageRecord
 
 logger = logging.getLogger(__name__)
@@ -34,11 +34,23 @@ class Patience:
 class TableUsageLedger:
     """Fulfils UsageLedger. Close it, or rows of ended calls are left in `opencalls` for the sweeper."""
 
-    def __init__(self, transactions: Transactions, *, worker_id: str, patience: Patience | None = None) -> None:
-        """`worker_id` names this process and is never used again: the partition of its open calls."""
+    def __init__(
+        self,
+        transactions: Transactions,
+        *,
+        worker_id: str,
+        lease_seconds: float,
+        patience: Patience | None = None,
+    ) -> None:
+        """
+        `worker_id` names this process and is never used again: the partition of its open calls.
+
+        When this process has given no sign of life for `lease_seconds`, sweepers take it for gone.
+        """
         patience = patience or Patience()
         self._worker_id = worker_id
         self._begins = GroupCommit(transactions, OPEN_CALLS_TABLE, patience_seconds=patience.begin_seconds)
+        self._heartbeat = TableWorkerHeartbeat(self._begins, worker_id=worker_id, lease_seconds=lease_seconds)
         self._ends = GroupCommit(transactions, USAGE_TABLE, patience_seconds=patience.end_seconds)
         # Apart from the begins, which must not wait behind them.
         self._deletes = GroupCommit(transactions, OPEN_CALLS_TABLE, patience_seconds=patience.end_seconds)
@@ -49,18 +61,24 @@ class TableUsageLedger:
 
     async def begin(self, call: OpenCall) -> None:
         """
-        Make the beginning of a call durable. May be repeated.
+        Make the beginning of a call durable, and before the first that this worker lives. May be repeated.
 
-        When it fails the row may be there all the same; the sweeper takes it away.
+        A call whose beginning failed is not to be made, nor begun again: its row, if there is one, goes.
 
         Raises:
             StorageUnavailable, StorageRejected
         """
+        write = upsert(open_call_entity(self._worker_id, call))
+        first_heartbeat = self._heartbeat.start()
+        begun = self._begins.submit(write)
         self._open.add(call.call_id)
         try:
-            await self._begins.submit(upsert(open_call_entity(self._worker_id, call)))
-        except StorageError:
-            self._open.discard(call.call_id)
+            await asyncio.shield(begun)
+            if first_heartbeat is not None:
+                await asyncio.shield(first_heartbeat)
+        except BaseException:
+            # The call will not be made, but its row may be there, or still on its way.
+            begun.add_done_callback(lambda _: self._forget(call.call_id))
             raise
 
     async def end(self, record: UsageRecord) -> None:
@@ -73,6 +91,15 @@ class TableUsageLedger:
         await self._ends.submit(upsert(usage_entity(record)))
         self._forget(record.call.call_id)
 
+    async def abandon(self, record: UsageRecord) -> None:
+        """
+        Make the record of a call durable whose worker is gone; one that is there already stays.
+
+        Raises:
+            StorageUnavailable, StorageRejected
+        """
+        await self._ends.submit(insert(usage_entity(record)))
+
     async def close(self) -> None:
         """Return when all writes have been done or have failed. Never raises."""
         self._closing.set()
@@ -80,6 +107,7 @@ class TableUsageLedger:
         await self._ends.close()
         if self._tidying is not None:
             await self._tidying
+        await self._heartbeat.close(is_idle=not self._open)
 
     def _forget(self, call_id: str) -> None:
         # A call refused before it began has no row to take away.

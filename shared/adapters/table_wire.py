@@ -26,6 +26,8 @@ _ACCEPT = "application/json;odata=minimalmetadata"
 _ODATA_VERSION = "3.0;NetFx"
 _VERSIONS = {"DataServiceVersion": _ODATA_VERSION, "MaxDataServiceVersion": _ODATA_VERSION}
 _HEADERS = {"Accept": _ACCEPT, "Content-Type": "application/json", **_VERSIONS}
+# Whatever version of a row is there; and no echo of one that was not.
+_METHOD_HEADERS = {"DELETE": {"If-Match": "*"}, "POST": {"Prefer": "return-no-content"}}
 # What a part takes beside its path and body, boundary and service URL included.
 _PART_ALLOWANCE = 768
 
@@ -34,6 +36,7 @@ _ERROR_CODE = re.compile(rb'"code":\s*"(\w+)"|<Code>(\w+)</Code>')
 _FAILED_INDEX = re.compile(rb'"value":\s*"(\d{1,3}):')
 
 _GONE = 404
+_ALREADY_THERE = "EntityAlreadyExists"
 _ACCEPTED = 202
 _UNREADABLE = "UnreadableAnswer"
 _TRANSIENT_STATUS = frozenset({0, 408, 429, 500, 502, 503, 504})
@@ -48,7 +51,7 @@ class TableWrite:
     method: str
     partition_key: str
     row_key: str
-    key: str  # "(PartitionKey='…',RowKey='…')", percent-encoded
+    key: str  # "(PartitionKey='…',RowKey='…')", percent-encoded; empty where the body alone names the row
     body: bytes = b""
 
     @property
@@ -57,7 +60,9 @@ class TableWrite:
         return len(self.key) + len(self.body) + _PART_ALLOWANCE
 
     def is_done(self, refusal: Refusal) -> bool:
-        """Return whether a refusal says that what we want is so already: a row to delete is gone."""
+        """Return whether a refusal says that it is so already: a row to delete is gone, one to insert is there."""
+        if self.method == "POST":
+            return refusal.code == _ALREADY_THERE
         return self.method == "DELETE" and refusal.status == _GONE and refusal.code != TABLE_NOT_FOUND
 
 
@@ -110,6 +115,23 @@ def upsert(entity: TableEntity) -> TableWrite:
     )
 
 
+def insert(entity: TableEntity) -> TableWrite:
+    """
+    Return Insert: afterwards there is a row of this key; one that is there already stays as it is.
+
+    Raises:
+        StorageRejected: the row breaks a limit of the service.
+    """
+    check_entity(entity)
+    return TableWrite(
+        method="POST",
+        partition_key=entity.partition_key,
+        row_key=entity.row_key,
+        key="",
+        body=_encode(entity),
+    )
+
+
 def delete(partition_key: str, row_key: str) -> TableWrite:
     """
     Return Delete, whatever the row's version.
@@ -133,7 +155,7 @@ def write_request(url: str, table: str, writes: Sequence[TableWrite], boundary: 
     if len(writes) > 1:
         return _transaction(url, table, writes, boundary)
     write = writes[0]
-    headers = _HEADERS | {"If-Match": "*"} if write.method == "DELETE" else _HEADERS
+    headers = _HEADERS | _METHOD_HEADERS.get(write.method, {})
     return TableRequest(method=write.method, path=table + write.key, headers=headers, body=write.body)
 
 
@@ -184,10 +206,10 @@ def _transaction(url: str, table: str, writes: Sequence[TableWrite], boundary: s
 
 
 def _part_head(url: str, table: str, write: TableWrite) -> bytes:
-    if_match = "If-Match: *\r\n" if write.method == "DELETE" else ""
+    more = "".join(f"{name}: {value}\r\n" for name, value in _METHOD_HEADERS.get(write.method, {}).items())
     return (
         f"{write.method} {url}/{table}{write.key} HTTP/1.1\r\nContent-Type: application/json\r\n"
-        f"Accept: {_ACCEPT}\r\nDataServiceVersion: 3.0;\r\n{if_match}\r\n"
+        f"Accept: {_ACCEPT}\r\nDataServiceVersion: 3.0;\r\n{more}\r\n"
     ).encode()
 
 

@@ -7,19 +7,24 @@ renamed, never given another type. What is not known has no column.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from typing import Any, TypeVar
 
 from azure.data.tables import EntityProperty
 
 from shared.domain.errors import PrincipalNotProved
+from shared.domain.liveness import Heartbeat
 from shared.domain.principal import Principal, PrincipalKind
 from shared.domain.table_entity import Int64, TableEntity, Value, is_int64, storable_text
 from shared.domain.usage_record import OpenCall, Outcome, TokenUsage, UsageRecord, UsageSource
 
 USAGE_TABLE = "usage"
 OPEN_CALLS_TABLE = "opencalls"
+# In every worker's partition, behind its calls: their ids are hexadecimal.
+HEARTBEAT_ROW = "~worker"
+# Behind the partitions of all workers, whose ids are hexadecimal too.
+SWEEPER_KEY = "~sweeper"
 
 _E = TypeVar("_E", bound=Enum)
 _Columns = dict[str, Value | None]
@@ -61,6 +66,25 @@ def open_call_entity(worker_id: str, call: OpenCall) -> TableEntity:
     return TableEntity(partition_key=worker_id, row_key=call.call_id, properties=_known(_call_columns(call)))
 
 
+def heartbeat_entity(worker_id: str, lease_seconds: float) -> TableEntity:
+    """Return a worker's heartbeat as a row of `opencalls`. The service dates it."""
+    properties = {"lease_ms": Int64(lease_seconds * 1000)}
+    return TableEntity(partition_key=worker_id, row_key=HEARTBEAT_ROW, properties=properties)
+
+
+def sweeper_entity() -> TableEntity:
+    """Return the row that asks the service for its time."""
+    return TableEntity(partition_key=SWEEPER_KEY, row_key=SWEEPER_KEY, properties={})
+
+
+def heartbeat(row: Mapping[str, Any], written_at: datetime, version: str) -> Heartbeat:
+    """Return a row of `opencalls` as the heartbeat it is. Raises ValueError as usage_record."""
+    lease_ms = _Cells(row).required("lease_ms")
+    return Heartbeat(
+        worker_id=row["PartitionKey"], beat_at=written_at, lease=timedelta(milliseconds=lease_ms), version=version
+    )
+
+
 def usage_record(row: Mapping[str, Any]) -> UsageRecord:
     """
     Return a row of `usage`, as azure-data-tables gives it, as a record.
@@ -84,7 +108,6 @@ def usage_record(row: Mapping[str, Any]) -> UsageRecord:
         error_code=cells.get("error_code"),
         apim_request_id=cells.get("apim_request_id"),
         region=cells.get("region"),
-        request_bytes=cells.get("request_bytes") or 0,
         response_bytes=cells.get("response_bytes") or 0,
     )
 
@@ -105,6 +128,8 @@ def open_call(row: Mapping[str, Any]) -> OpenCall:
         requested_model=cells.get("requested_model"),
         user_label=cells.get("user_label"),
         caller_address=cells.get("caller_address"),
+        request_bytes=cells.get("request_bytes"),
+        text_only=bool(cells.get("text_only")),
     )
 
 
@@ -128,6 +153,8 @@ def _call_columns(call: OpenCall) -> _Columns:
         "streamed": call.streamed,
         "caller_address": call.caller_address,
         "user_label": call.user_label,
+        "request_bytes": _count(call.request_bytes),
+        "text_only": call.text_only,
     }
 
 
@@ -151,7 +178,6 @@ def _end_columns(record: UsageRecord) -> _Columns:
         "error_code": record.error_code,
         "apim_request_id": record.apim_request_id,
         "region": record.region,
-        "request_bytes": _count(record.request_bytes),
         "response_bytes": _count(record.response_bytes),
     }
 

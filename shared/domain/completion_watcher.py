@@ -218,6 +218,9 @@ _Form = TypeVar("_Form")
 
 
 def _decode(raw: msgspec.Raw | bytes | bytearray, form: type[_Form]) -> _Form | None:
+    # Most members are absent from most chunks, and to fail costs more than to succeed.
+    if raw is _ABSENT:
+        return None
     try:
         return msgspec.json.decode(raw, type=form)
     except _UNREADABLE:

@@ -106,6 +106,12 @@ class StorageUnavailable(StorageError):
     code = "storage_unavailable"
 
 
+class StorageNotAuthorized(StorageUnavailable):
+    """Storage does not let us in: as good as down, until the operator has mended that."""
+
+    code = "storage_not_authorized"
+
+
 class StorageRejected(StorageError):
     """Storage refused this request and would refuse it again."""
 

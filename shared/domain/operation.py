@@ -81,6 +81,11 @@ def parse_route(method: str, path: bytes, query: bytes) -> Route:
     )
 
 
+def metered_as(operation: str) -> Metered | None:
+    """Return how calls of an operation are metered that use tokens, None where none does."""
+    return _METERED.get(operation)
+
+
 def _segments(path: bytes) -> list[str]:
     text = path.decode("ascii", "replace")
     segments = [unquote(segment) for segment in text.split("/") if segment]

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 
-# A line end and an empty line. The groups are atomic: "\r\n" must not count as two ends.
-_BLANK_LINE = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
+# A line end and an empty line; "\r\n" must not count as two ends. Atomic groups would say that more
+# plainly, but with them `re` tries every byte, at three times the cost.
+_BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 # The most bytes of a blank line that can stand at the end of what is held: "\r\n\r".
@@ -53,8 +54,9 @@ class SseSplitter:
 
 def event_data(event: bytes) -> bytes | None:
     """Return the data of one event, its lines joined by "\\n"; None if it has none (a comment)."""
-    if event.startswith(b"data: ") and (end := _LINE_END.search(event)) and not event[end.end() :].strip(b"\r\n"):
-        return event[6 : end.start()]
+    # Nearly all events are one line of data.
+    if event.startswith(b"data: ") and b"\n" not in (line := event[6:].rstrip(b"\r\n")) and b"\r" not in line:
+        return line
     lines = [_value(line) for line in _LINE_END.split(event.removeprefix(b"\xef\xbb\xbf")) if _is_data(line)]
     return b"\n".join(lines) if lines else None
 

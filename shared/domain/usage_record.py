@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from shared.domain.principal import Principal
@@ -36,10 +37,11 @@ class Outcome(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenUsage:
     """
-    Tokens of one call. Cached and reasoning tokens are parts, not extras.
+    Tokens of one call. Cached, written and audio tokens are parts of the prompt, reasoning and audio
+    tokens of the completion; none is an extra.
 
-    `None` means not known. `method` says how an estimate was made, as
-    `o200k_base` or `o200k_base (unknown model)`.
+    `None` means not known, and of written and audio tokens, which few calls have, none. `method` says how
+    an estimate was made, as `o200k_base` or `o200k_base (unknown model)`.
     """
 
     prompt_tokens: int | None = None
@@ -47,12 +49,32 @@ class TokenUsage:
     total_tokens: int | None = None
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    audio_prompt_tokens: int | None = None
+    audio_completion_tokens: int | None = None
     source: UsageSource
     method: str | None = None
 
 
 NO_TOKENS = TokenUsage(source=UsageSource.NOT_APPLICABLE)
 UNKNOWN_TOKENS = TokenUsage(source=UsageSource.UNAVAILABLE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """
+    What one call cost. `cost_usd` is exact, at list price; None means not known.
+
+    A `provisioned` call is paid by the hour, whatever it uses. `price_source` says whose price it is, and
+    what about the call had to be assumed to find it.
+    """
+
+    cost_usd: Decimal | None = None
+    price_source: str | None = None
+    provisioned: bool = False
+
+
+NOT_CHARGED = Charge()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +108,12 @@ class OpenCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageRecord:
-    """One row of the table `usage`. Times are aware UTC; durations are milliseconds."""
+    """
+    One row of the table `usage`. Times are aware UTC; durations are milliseconds.
+
+    `service_tier` is Azure's word for how the call was served; `spilled_over` says that a provisioned
+    deployment was full and a standard one took it.
+    """
 
     call: OpenCall
     ended_at: datetime
@@ -100,4 +127,7 @@ class UsageRecord:
     error_code: str | None = None
     apim_request_id: str | None = None
     region: str | None = None
+    service_tier: str | None = None
+    spilled_over: bool = False
     response_bytes: int = 0
+    charge: Charge = NOT_CHARGED

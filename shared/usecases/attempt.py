@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import timedelta
 
 from shared.domain.completion_watcher import CompletionWatcher
@@ -43,7 +44,7 @@ class Attempt:
     ) -> None:
         self.call = call
         self.watcher = CompletionWatcher(metered)
-        self.request_bytes = 0
+        self.request_bytes = call.request_bytes
         self.response_bytes = 0
         self.response: UpstreamResponse | None = None
         self.error_code: str | None = None
@@ -99,7 +100,7 @@ class Attempt:
             await self._ledger.end(await self._record(outcome, duration_ms))
         except StorageError as error:
             # The answer was paid for and is the caller's. What has begun stays in
-            # `opencalls`, so the call is not forgotten.
+            # `opencalls` or in the spool, so the call is not forgotten.
             logger.error("usage.not_recorded", extra={"call_id": self.call.call_id, "reason": str(error)})  # noqa: TRY400
         finally:
             self._open_attempts.discard(self)
@@ -107,7 +108,7 @@ class Attempt:
     async def _record(self, outcome: Outcome, duration_ms: int) -> UsageRecord:
         watcher, response = self.watcher, self.response
         return UsageRecord(
-            call=self.call,
+            call=replace(self.call, request_bytes=self.request_bytes),
             # By the steady clock: an end is never before its beginning.
             ended_at=self.call.begun_at + timedelta(milliseconds=duration_ms),
             duration_ms=duration_ms,
@@ -120,7 +121,6 @@ class Attempt:
             error_code=self.error_code or watcher.error_code,
             apim_request_id=response.header("apim-request-id") if response else None,
             region=response.header("x-ms-region") if response else None,
-            request_bytes=self.request_bytes,
             response_bytes=self.response_bytes,
         )
 

@@ -123,14 +123,14 @@ class RelayCall:
             await self._refuse(incoming, principal, route, error)
             raise
         request = read_request(body)
-        call = self._open_call(incoming, principal, route, request)
+        call = self._open_call(incoming, principal, route, request, len(body))
         if request.lacks_usage and self._may_ask_usage(route, call):
             answer = await self._send(incoming, call, metered, body, with_usage_asked(body), drops_usage_chunk=True)
             if not await answer.is_refusal_of(b"stream_options"):
                 return answer
             # The error is one that we caused: send what the caller sent.
             self._refuses_usage_chunk.add((call.deployment, call.api_version))
-            call = self._open_call(incoming, principal, route, request)
+            call = self._open_call(incoming, principal, route, request, len(body))
         return await self._send(incoming, call, metered, body, [body], drops_usage_chunk=False)
 
     async def _send(
@@ -144,7 +144,6 @@ class RelayCall:
         drops_usage_chunk: bool,
     ) -> RelayedAnswer:
         attempt = self._attempt(call, metered, request_body=body)
-        attempt.request_bytes = len(body)
         length = sum(len(buffer) for buffer in buffers)
         headers = headers_for_upstream(incoming.headers, forwarded_credentials=incoming.forwarded_credentials)
         request = UpstreamRequest(
@@ -160,7 +159,7 @@ class RelayCall:
         return self._answer(response, attempt, is_metered=True, drops_usage_chunk=drops_usage_chunk)
 
     async def _relay_unread(self, incoming: IncomingCall, principal: Principal, route: Route) -> RelayedAnswer:
-        call = self._open_call(incoming, principal, route, ReadRequest(understood=False))
+        call = self._unread_call(incoming, principal, route)
         attempt = self._attempt(call, None)
         body = _StreamedBody(incoming.body, attempt, self._policy.max_body_bytes, self._too_large)
         request = UpstreamRequest(
@@ -210,7 +209,7 @@ class RelayCall:
 
     async def _refuse(self, incoming: IncomingCall, principal: Principal, route: Route, error: CallerError) -> None:
         """Record a call that we refuse ourselves: its principal is known, and it was never sent."""
-        attempt = self._attempt(self._open_call(incoming, principal, route, ReadRequest(understood=False)), None)
+        attempt = self._attempt(self._unread_call(incoming, principal, route), None)
         attempt.error_code = error.code
         await attempt.end(Outcome.CUT_BY_CALLER if isinstance(error, CallerGone) else Outcome.REFUSED_BY_US)
 
@@ -225,7 +224,18 @@ class RelayCall:
             request_body=request_body,
         )
 
-    def _open_call(self, incoming: IncomingCall, principal: Principal, route: Route, request: ReadRequest) -> OpenCall:
+    def _unread_call(self, incoming: IncomingCall, principal: Principal, route: Route) -> OpenCall:
+        declared_bytes = incoming.content_length if incoming.has_body else 0
+        return self._open_call(incoming, principal, route, ReadRequest(understood=False), declared_bytes)
+
+    def _open_call(
+        self,
+        incoming: IncomingCall,
+        principal: Principal,
+        route: Route,
+        request: ReadRequest,
+        request_bytes: int | None,
+    ) -> OpenCall:
         return OpenCall(
             call_id=self._new_id(),
             begun_at=self._clock.now(),
@@ -240,6 +250,8 @@ class RelayCall:
             requested_model=request.model,
             user_label=request.user_label,
             caller_address=incoming.caller_address,
+            request_bytes=request_bytes,
+            text_only=request.text_only,
         )
 
     async def _read(self, chunks: AsyncIterator[bytes]) -> bytearray:
@@ -274,10 +286,13 @@ class _StreamedBody:
         self._too_large = too_large
 
     async def chunks(self) -> AsyncIterator[bytes]:
+        read = 0
         try:
             async for chunk in self._chunks:
-                self._attempt.request_bytes += len(chunk)
-                if self._attempt.request_bytes > self._max_bytes:
+                read += len(chunk)
+                # What is read counts, and no longer what was declared.
+                self._attempt.request_bytes = read
+                if read > self._max_bytes:
                     raise self._too_large()
                 yield chunk
         except CallerError as error:

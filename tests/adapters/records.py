@@ -32,6 +32,8 @@ def open_call(call_id: str = "c1", *, begun_at: datetime = BEGUN_AT, object_id: 
         streamed=True,
         user_label="team-7",
         caller_address="203.0.113.9",
+        request_bytes=312,
+        text_only=True,
     )
 
 
@@ -56,7 +58,6 @@ def record(
         finish_reason="stop",
         apim_request_id="0f0e0d0c",
         region="Sweden Central",
-        request_bytes=312,
         response_bytes=40_960,
     )
 
@@ -93,6 +94,8 @@ def open_calls(labels: st.SearchStrategy[str] = texts) -> st.SearchStrategy[Open
         requested_model=st.none() | labels,
         user_label=st.none() | labels,
         caller_address=st.none() | labels,
+        request_bytes=st.none() | _counts,
+        text_only=st.booleans(),
     )
 
 
@@ -122,6 +125,5 @@ def records(labels: st.SearchStrategy[str] = texts) -> st.SearchStrategy[UsageRe
         error_code=st.none() | labels,
         apim_request_id=st.none() | labels,
         region=st.none() | labels,
-        request_bytes=_counts,
         response_bytes=_counts,
     )

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-_PART = re.compile(rb"(PUT|DELETE) (\S+) HTTP/1\.1\r\n(?:[^\r\n]+\r\n)*\r\n(.*?)\r\n--changeset_", re.DOTALL)
+_PART = re.compile(rb"(PUT|POST|DELETE) (\S+) HTTP/1\.1\r\n(?:[^\r\n]+\r\n)*\r\n(.*?)\r\n--changeset_", re.DOTALL)
 _KEY = re.compile(r"(\w+)\(PartitionKey='(.*)',RowKey='(.*)'\)$")
 
 Fault = Callable[[web.Request, Callable[[], web.StreamResponse]], Awaitable[web.StreamResponse]]
@@ -83,10 +83,10 @@ class ScriptedTables:
                 return _refusal(error, index if self.names_index else None, is_batch=is_batch)
         for operation in operations:
             key = (operation.table, operation.partition_key, operation.row_key)
-            if operation.method == "PUT":
-                self.rows[key] = json.loads(operation.body)
-            else:
+            if operation.method == "DELETE":
                 del self.rows[key]
+            else:
+                self.rows[key] = json.loads(operation.body)
         return _accepted(len(operations)) if is_batch else web.Response(status=204)
 
     def _error(self, operation: Operation) -> tuple[int, str] | None:
@@ -97,6 +97,8 @@ class ScriptedTables:
         key = (operation.table, operation.partition_key, operation.row_key)
         if operation.method == "DELETE" and key not in self.rows:
             return 404, "ResourceNotFound"
+        if operation.method == "POST" and key in self.rows:
+            return 409, "EntityAlreadyExists"
         return None
 
 
@@ -157,7 +159,9 @@ def _operations(body: bytes) -> list[Operation]:
 
 def _operation(method: str, url: str, body: bytes) -> Operation:
     match = _KEY.search(unquote(url))
-    assert match is not None, url
+    if match is None:
+        row = json.loads(body)
+        return Operation(method, url.rsplit("/", 1)[-1], row["PartitionKey"], row["RowKey"], body)
     return Operation(method, match[1], match[2], match[3], body)
 
 

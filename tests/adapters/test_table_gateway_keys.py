@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from local.azurite import Azurite
 from shared.adapters.table_gateway_keys import TableGatewayKeys
-from shared.domain.errors import StorageRejected, StorageUnavailable
+from shared.domain.errors import StorageNotAuthorized, StorageRejected, StorageUnavailable
 from shared.domain.gateway_key import GatewayKey, hash_key, key_id
 from shared.domain.principal import Principal, PrincipalKind
 from shared.ports import GatewayKeys
@@ -165,8 +165,8 @@ async def test_storage_out_of_reach_is_told_as_that(unused_tcp_port: int, azurit
 # azure-data-tables 12.7 asks an XML element for its truth value when it reads a 403.
 @pytest.mark.filterwarnings("ignore:Testing an element's truth value:DeprecationWarning")
 async def test_storage_that_refuses_us_is_told_as_that(azurite: Azurite) -> None:
-    """Coming again would not help: the account key or a role is wrong."""
+    """The account key or a role is wrong: who has been told mends it, and whoever calls comes again."""
     wrong = azurite.connection_string.replace("AccountKey=E", "AccountKey=F")
     async with TableServiceClient.from_connection_string(wrong) as service:
-        with pytest.raises(StorageRejected):
+        with pytest.raises(StorageNotAuthorized):
             await TableGatewayKeys(service.get_table_client("keys")).find(hash_key("aoai-a"))

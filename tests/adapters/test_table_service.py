@@ -13,7 +13,13 @@ from azure.core.exceptions import (
 
 from local.azurite import Azurite
 from shared.adapters.table_service import StorageSettings, open_tables, storage_errors, table_service
-from shared.domain.errors import SettingsInvalid, StorageError, StorageRejected, StorageUnavailable
+from shared.domain.errors import (
+    SettingsInvalid,
+    StorageError,
+    StorageNotAuthorized,
+    StorageRejected,
+    StorageUnavailable,
+)
 
 ENDPOINT = "https://ledger.table.core.windows.net"
 
@@ -33,10 +39,11 @@ def answered(status: int | None) -> HttpResponseError:
         (answered(429), StorageUnavailable),
         (answered(None), StorageUnavailable),
         (answered(400), StorageRejected),
-        (answered(403), StorageRejected),
+        (answered(401), StorageNotAuthorized),
+        (answered(403), StorageNotAuthorized),
         (answered(404), StorageRejected),
         (answered(413), StorageRejected),
-        (ClientAuthenticationError("no managed identity"), StorageRejected),
+        (ClientAuthenticationError("no managed identity"), StorageNotAuthorized),
         (ServiceRequestError("no route"), StorageUnavailable),
         (ServiceResponseTimeoutError("too slow"), StorageUnavailable),
         (AzureError("other"), StorageUnavailable),

@@ -16,7 +16,7 @@ from azure.core.exceptions import ServiceRequestError
 from shared.adapters.table_authorization import TableEndpoint
 from shared.adapters.table_transactions import TableTransactions
 from shared.adapters.table_wire import Refusal, TableWrite, delete, upsert
-from shared.domain.errors import StorageRejected, StorageUnavailable
+from shared.domain.errors import StorageNotAuthorized, StorageUnavailable
 from shared.domain.table_entity import TableEntity
 from tests.adapters.credential import FakeCredential
 from tests.adapters.scripted_tables import (
@@ -201,7 +201,7 @@ async def test_a_refused_credential_is_told_at_once(
     """The operator must mend it: the message says what is missing, and shows no key."""
     tables.faults.append(answers(status, "AuthorizationPermissionMismatch"))
 
-    with pytest.raises(StorageRejected, match=r"AuthorizationPermissionMismatch.*Storage Table Data Contributor"):
+    with pytest.raises(StorageNotAuthorized, match=r"AuthorizationPermissionMismatch.*Storage Table Data Contributor"):
         await commit(transactions, writes("a"))
     assert len(tables.transactions) == 1
 
@@ -220,7 +220,7 @@ async def test_a_token_the_service_refuses_is_renewed_once(
         jitter=lambda: 0.0,
     )
     tables.faults.extend([answers(401, "InvalidAuthenticationInfo")] * refusals)
-    expectation = pytest.raises(StorageRejected) if refusals > 1 else nullcontext()
+    expectation = pytest.raises(StorageNotAuthorized) if refusals > 1 else nullcontext()
     with expectation:
         await commit(transactions, writes("a"))
 
@@ -251,7 +251,7 @@ async def test_no_key_is_ever_logged_or_raised(
 ) -> None:
     """Logs are read by more people than may read the ledger."""
     tables.faults.extend([answers(503, "ServerBusy"), answers(403, "AuthenticationFailed")])
-    with pytest.raises(StorageRejected) as raised, caplog.at_level(logging.DEBUG):
+    with pytest.raises(StorageNotAuthorized) as raised, caplog.at_level(logging.DEBUG):
         await commit(transactions, writes("a"))
     told = caplog.text + str(raised.value) + repr(TableEndpoint(url=tables.url, credential=KEY))
 

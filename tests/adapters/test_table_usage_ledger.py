@@ -14,6 +14,7 @@ from shared.adapters import table_usage_ledger
 from shared.adapters.table_authorization import TableEndpoint
 from shared.adapters.table_transactions import TableTransactions
 from shared.adapters.table_usage_ledger import Patience, TableUsageLedger
+from shared.adapters.usage_columns import HEARTBEAT_ROW
 from shared.domain.errors import StorageRejected, StorageUnavailable
 from tests.adapters.records import open_call, record
 from tests.adapters.scripted_tables import (
@@ -54,16 +55,22 @@ async def ledger(
         jitter=lambda: 0.0,
         attempt_seconds=0.2,
     )
-    ledger = TableUsageLedger(transactions, worker_id="w1", patience=Patience(begin_seconds=1.0, end_seconds=2.0))
+    patience = Patience(begin_seconds=1.0, end_seconds=2.0)
+    ledger = TableUsageLedger(transactions, worker_id="w1", lease_seconds=90, patience=patience)
     yield ledger
     await ledger.close()
+
+
+def open_calls(tables: ScriptedTables) -> list[str]:
+    """The rows of `opencalls` that are calls, sorted."""
+    return [row_key for row_key in tables.row_keys("opencalls") if row_key != HEARTBEAT_ROW]
 
 
 async def test_a_beginning_is_durable_before_the_call_goes_on(tables: ScriptedTables, ledger: TableUsageLedger) -> None:
     """Kill the process now, and the sweeper finds the call."""
     await ledger.begin(open_call("c1"))
 
-    assert tables.row_keys("opencalls") == ["c1"]
+    assert open_calls(tables) == ["c1"]
 
 
 async def test_an_end_is_durable_before_the_caller_sees_it(tables: ScriptedTables, ledger: TableUsageLedger) -> None:
@@ -72,10 +79,10 @@ async def test_an_end_is_durable_before_the_caller_sees_it(tables: ScriptedTable
     await ledger.end(record("c1"))
 
     assert tables.row_keys("usage") == [OBJECT_ROW + "c1"]
-    assert tables.row_keys("opencalls") == ["c1"]
+    assert open_calls(tables) == ["c1"]
 
     await ledger.close()
-    assert tables.row_keys("opencalls") == []
+    assert open_calls(tables) == []
 
 
 async def test_a_call_waits_for_two_round_trips_and_no_more(tables: ScriptedTables, ledger: TableUsageLedger) -> None:
@@ -84,7 +91,8 @@ async def test_a_call_waits_for_two_round_trips_and_no_more(tables: ScriptedTabl
     await ledger.end(record("c1"))
 
     assert [[(each.method, each.table) for each in group] for group in tables.transactions] == [
-        [("PUT", "opencalls")],
+        # The worker's first heartbeat goes with its first call.
+        [("PUT", "opencalls"), ("PUT", "opencalls")],
         [("PUT", "usage")],
     ]
 
@@ -109,7 +117,7 @@ async def test_closing_does_not_wait_for_company(
     async with asyncio.timeout(5):
         await ledger.close()
 
-    assert tables.row_keys("opencalls") == []
+    assert open_calls(tables) == []
 
 
 async def test_calls_in_flight_together_share_transactions(tables: ScriptedTables, ledger: TableUsageLedger) -> None:
@@ -122,7 +130,7 @@ async def test_calls_in_flight_together_share_transactions(tables: ScriptedTable
 
     assert begins <= 2
     assert len(tables.transactions) - begins <= 4
-    assert tables.row_keys("opencalls") == ["first"]
+    assert open_calls(tables) == ["first"]
 
 
 async def test_an_end_whose_answer_is_lost_is_one_row(tables: ScriptedTables, ledger: TableUsageLedger) -> None:
@@ -152,6 +160,48 @@ async def test_a_store_that_is_down_refuses_the_beginning(tables: ScriptedTables
     tables.faults.clear()
 
 
+async def test_a_beginning_that_failed_and_landed_all_the_same_is_taken_back(
+    tables: ScriptedTables, ledger: TableUsageLedger
+) -> None:
+    """The call was refused and never made; while its worker lives no sweeper would look at it."""
+    tables.faults.extend([writes_and_says_nothing] * 20)
+    with pytest.raises(StorageUnavailable):
+        await ledger.begin(open_call("c1"))
+    landed = open_calls(tables)
+    tables.faults.clear()
+    await ledger.close()
+
+    assert landed == ["c1"]
+    assert open_calls(tables) == []
+
+
+async def test_a_beginning_whose_caller_hangs_up_is_taken_back(
+    tables: ScriptedTables, ledger: TableUsageLedger
+) -> None:
+    """It lands after nobody waits for it any more."""
+    tables.answers_after_seconds = 0.05
+    call = asyncio.create_task(ledger.begin(open_call("c1")))
+    await asyncio.sleep(0.01)
+    call.cancel()
+    await asyncio.wait([call])
+    await ledger.close()
+
+    assert len(tables.transactions) > 1
+    assert open_calls(tables) == []
+
+
+async def test_an_abandoned_call_is_recorded_once_and_its_late_end_wins(
+    tables: ScriptedTables, ledger: TableUsageLedger
+) -> None:
+    """Two sweepers, and the worker that was only paused: whatever the order."""
+    await asyncio.gather(*(ledger.abandon(record(f"c{i}", prompt_tokens=1)) for i in range(3)))
+    await ledger.end(record("c1", prompt_tokens=2))
+    await asyncio.gather(*(ledger.abandon(record(f"c{i}", prompt_tokens=3)) for i in range(4)))
+
+    tokens = {key[2]: row["prompt_tokens"] for key, row in tables.rows.items() if key[0] == "usage"}
+    assert tokens == {OBJECT_ROW + "c0": "1", OBJECT_ROW + "c1": "2", OBJECT_ROW + "c2": "1", OBJECT_ROW + "c3": "3"}
+
+
 async def test_an_end_that_failed_leaves_the_call_open(tables: ScriptedTables, ledger: TableUsageLedger) -> None:
     """Else the call would be forgotten."""
     await ledger.begin(open_call("c1"))
@@ -160,7 +210,7 @@ async def test_an_end_that_failed_leaves_the_call_open(tables: ScriptedTables, l
         await ledger.end(record("c1"))
     await ledger.close()
 
-    assert tables.row_keys("opencalls") == ["c1"]
+    assert open_calls(tables) == ["c1"]
 
 
 async def test_a_row_refused_costs_no_other_call_its_record(tables: ScriptedTables, ledger: TableUsageLedger) -> None:
@@ -182,7 +232,7 @@ async def test_a_caller_that_hangs_up_while_its_call_begins_takes_no_other_with_
     calls[1].cancel()
     await asyncio.gather(calls[0], calls[2])
 
-    assert tables.row_keys("opencalls") == ["c0", "c1", "c2"]
+    assert open_calls(tables) == ["c0", "c1", "c2"]
     assert calls[1].cancelled()
 
 
@@ -215,7 +265,7 @@ async def test_two_workers_can_end_the_same_call(
     tables: ScriptedTables, ledger: TableUsageLedger, session: aiohttp.ClientSession
 ) -> None:
     """The spool of a worker that died is drained by another."""
-    other = TableUsageLedger(ledger._ends._transactions, worker_id="w2")
+    other = TableUsageLedger(ledger._ends._transactions, worker_id="w2", lease_seconds=90)
     await ledger.begin(open_call("c1"))
     await asyncio.gather(ledger.end(record("c1")), other.end(record("c1")))
     await other.close()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.adapters.table_wire import Refusal, TableWrite, delete, read_answer, upsert, write_request
+from shared.adapters.table_wire import Refusal, TableWrite, delete, insert, read_answer, upsert, write_request
 from shared.domain.errors import StorageRejected
 from shared.domain.table_entity import Int64, TableEntity, Value
 
@@ -52,6 +52,15 @@ def test_a_delete_is_of_any_version() -> None:
     request = write_request(URL, "usage", [delete("p", "r")], BOUNDARY)
 
     assert (request.method, request.headers["If-Match"], request.body) == ("DELETE", "*", b"")
+
+
+def test_an_insert_names_its_row_in_its_body_alone() -> None:
+    """It goes to the table, and asks for no echo of the row."""
+    entity = TableEntity(partition_key="p", row_key="r", properties={"n": 7})
+    request = write_request(URL, "usage", [insert(entity)], BOUNDARY)
+
+    assert (request.method, request.path, request.headers["Prefer"]) == ("POST", "usage", "return-no-content")
+    assert json.loads(request.body) == {"PartitionKey": "p", "RowKey": "r", "n": 7}
 
 
 def test_several_writes_are_one_changeset() -> None:
@@ -174,6 +183,16 @@ def test_trouble_of_the_service_passes(status: int) -> None:
 def test_trouble_with_a_row_stays(status: int) -> None:
     """These would be refused again."""
     assert not Refusal(status=status, code="Unknown").is_transient
+
+
+def test_a_row_to_insert_that_is_there_is_inserted() -> None:
+    """By whom does not matter: it knows as much, or more. A full table or a wrong row is another matter."""
+    entity = TableEntity(partition_key="p", row_key="r", properties={})
+    there, conflict = Refusal(status=409, code="EntityAlreadyExists"), Refusal(status=409, code="TableBeingDeleted")
+
+    assert insert(entity).is_done(there)
+    assert not insert(entity).is_done(conflict)
+    assert not write().is_done(there)
 
 
 def test_a_row_to_delete_that_is_gone_is_deleted() -> None:

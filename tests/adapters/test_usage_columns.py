@@ -22,6 +22,7 @@ COLUMNS = {
     "requested_model", "api_version", "streamed", "status", "outcome", "prompt_tokens", "completion_tokens",
     "total_tokens", "cached_tokens", "reasoning_tokens", "usage_source", "usage_method", "finish_reason",
     "error_code", "apim_request_id", "region", "request_bytes", "response_bytes", "caller_address", "user_label",
+    "text_only",
 }  # fmt: skip
 
 

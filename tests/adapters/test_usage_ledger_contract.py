@@ -61,7 +61,7 @@ class Tables:
             clock=SystemClock(),
             jitter=random.random,
         )
-        self.table_ledger = TableUsageLedger(transactions, worker_id="worker-1")
+        self.table_ledger = TableUsageLedger(transactions, worker_id="worker-1", lease_seconds=90)
         self.ledger: UsageLedger = self.table_ledger
         self.records: UsageRecords = TableUsageRecords(service)
         self._service = service
@@ -70,7 +70,7 @@ class Tables:
         await self.table_ledger.close()
         await self._service.create_table_if_not_exists(OPEN_CALLS_TABLE)
         open_calls = self._service.get_table_client(OPEN_CALLS_TABLE)
-        return sorted([row["call_id"] async for row in open_calls.list_entities()])
+        return sorted([row["RowKey"] async for row in open_calls.query_entities("RowKey lt '~'")])
 
 
 Store = Fakes | Tables
@@ -137,6 +137,31 @@ async def test_the_same_events_twice_are_one_record(store: Store) -> None:
 async def test_the_last_end_wins(store: Store) -> None:
     """A late end knows more than the sweeper that took the call for abandoned."""
     await store.ledger.end(record("c1", prompt_tokens=1))
+    await store.ledger.end(record("c1", prompt_tokens=2))
+
+    assert await read(store) == [record("c1", prompt_tokens=2)]
+
+
+async def test_an_abandoned_call_is_a_record(store: Store) -> None:
+    """Its worker cannot write it any more."""
+    await store.ledger.begin(open_call("c1"))
+    for _ in range(2):
+        await store.ledger.abandon(record("c1"))
+
+    assert await read(store) == [record("c1")]
+
+
+async def test_an_end_that_is_recorded_is_not_abandoned(store: Store) -> None:
+    """The worker died between the end and taking the open call away."""
+    await store.ledger.end(record("c1", prompt_tokens=1))
+    await store.ledger.abandon(record("c1", prompt_tokens=2))
+
+    assert await read(store) == [record("c1", prompt_tokens=1)]
+
+
+async def test_a_late_end_replaces_an_abandoned_call(store: Store) -> None:
+    """The worker was only paused, and knows more than whoever took it for gone."""
+    await store.ledger.abandon(record("c1", prompt_tokens=1))
     await store.ledger.end(record("c1", prompt_tokens=2))
 
     assert await read(store) == [record("c1", prompt_tokens=2)]

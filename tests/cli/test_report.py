@@ -50,7 +50,7 @@ async def _write(connection_string: str, records: list[UsageRecord]) -> None:
             clock=SystemClock(),
             jitter=random.random,
         )
-        written = TableUsageLedger(transactions, worker_id="report-test")
+        written = TableUsageLedger(transactions, worker_id="report-test", lease_seconds=90)
         for each in records:
             await written.end(each)
         await written.close()

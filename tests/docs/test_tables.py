@@ -13,7 +13,7 @@ from shared.adapters.usage_columns import usage_entity
 from shared.domain.errors import LedgerError
 from shared.domain.gateway_key import GatewayKey
 from shared.domain.principal import Principal, PrincipalKind
-from shared.domain.usage_record import OpenCall, Outcome, TokenUsage, UsageRecord, UsageSource
+from shared.domain.usage_record import NOT_CHARGED, OpenCall, Outcome, TokenUsage, UsageRecord, UsageSource
 from shared.web.errors import HTTP_ERRORS
 
 _Kind = TypeVar("_Kind")
@@ -79,6 +79,7 @@ def _full(kind: type[_Kind], **values: Any) -> _Kind:
         "bool": True,
         "Outcome": Outcome.COMPLETED,
         "TokenUsage": _usage(),
+        "Charge": NOT_CHARGED,
         "str": "x",
     }
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
@@ -88,5 +89,6 @@ def _full(kind: type[_Kind], **values: Any) -> _Kind:
 
 
 def _usage() -> TokenUsage:
-    counts: dict[str, Any] = {field.name: 1 for field in dataclasses.fields(TokenUsage) if field.name.endswith("_tokens")}
+    names = [field.name for field in dataclasses.fields(TokenUsage)]
+    counts: dict[str, Any] = {name: 1 for name in names if name.endswith("_tokens")}
     return TokenUsage(**counts, source=UsageSource.REPORTED, method="m")

@@ -22,7 +22,9 @@ def test_a_request_says_what_it_is() -> None:
     """Model, stream and user are what the ledger wants of it."""
     request = read_request(b'{ "model" : "gpt-4o", "stream":\ttrue , "user":"alice", "messages":[]}')
 
-    assert request == ReadRequest(understood=True, model="gpt-4o", streamed=True, lacks_usage=True, user_label="alice")
+    assert request == ReadRequest(
+        understood=True, model="gpt-4o", streamed=True, lacks_usage=True, user_label="alice", text_only=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,7 +50,7 @@ def test_an_odd_field_hides_no_other(field: str, odd: bytes) -> None:
     """Azure refuses it; the row of the refusal still says what could be read."""
     request = read_request(b'{"%s":%s,"stream":true,"safety_identifier":"b"}' % (field.encode(), odd))
 
-    assert request == ReadRequest(understood=True, streamed=True, lacks_usage=True, user_label="b")
+    assert request == ReadRequest(understood=True, streamed=True, lacks_usage=True, user_label="b", text_only=True)
 
 
 @pytest.mark.parametrize("stream", [b"false", b"null", b"1", b'"true"', b"[true]", b"{}"])
@@ -83,6 +85,48 @@ def test_odd_stream_options_are_left_alone(options: bytes, lacks_usage: bool) ->
     body = b'{"stream":true,"stream_options":%s}' % options
 
     assert read_request(body).lacks_usage is lacks_usage
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}]}',
+        b'{"messages":[{"role":"user","content":"what does \\"image_url\\" mean?"}],"tools":[{"type":"function"}]}',
+        b'{"prompt":"once upon a time"}',
+        b'{"input":[[1,2,3]]}',
+        b'{"input":"hi","previous_response_id":null,"conversation":"","prompt":null}',
+    ],
+)
+def test_a_prompt_of_text_is_known_as_that(body: bytes) -> None:
+    """Of such a prompt the size tells the tokens."""
+    assert read_request(body).text_only
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"messages":[{"content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,iVBOR"}}]}]}',
+        b'{"messages":[{"content":[{"type":"image_url","image_url":{"url":"https://example.com/a.png"}}]}]}',
+        b'{"messages":[{"content":[{"type":"input_audio","input_audio":{"data":"UklGR","format":"wav"}}]}]}',
+        b'{"messages":[{"content":[{"type":"file","file":{"file_id":"file-1"}}]}]}',
+        b'{"messages":[{"content":[{"type" : "file","file":{"file_data":"JVBERi0x"}}]}]}',
+        b'{"input":[{"content":[{"type":"input_image","file_id":"file-1"}]}]}',
+        b'{"input":[{"content":[{"type":"input_file","file_url":"https://example.com/a.pdf"}]}]}',
+        b'{"input":[{"type":"item_reference","id":"msg_1"}]}',
+        b'{"input":[{"type":"reasoning","encrypted_content":"gAAAA"}]}',
+        b'{"input":"hi","previous_response_id":"resp_1"}',
+        b'{"input":"hi","conversation":{"id":"conv_1"}}',
+        b'{"input":"hi","conversation":"conv_1"}',
+        b'{"prompt":{"id":"pmpt_1"}}',
+        b'{"input":"hi","tools":[{"type":"web_search_preview"}]}',
+        b'{"input":"hi","tools":[{"type": "mcp","server_url":"https://example.com"}]}',
+        b'{"messages":[],"web_search_options":{}}',
+        b"no JSON",
+    ],
+)
+def test_a_prompt_that_is_more_than_its_text_is_not_taken_for_text(body: bytes) -> None:
+    """A byte of base64 is no quarter of a token, and what Azure keeps or adds has no bytes here."""
+    assert not read_request(bytearray(body)).text_only
 
 
 @pytest.mark.parametrize(

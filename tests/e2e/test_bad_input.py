@@ -85,7 +85,7 @@ def test_a_body_of_just_under_the_limit_goes_through(gateway: Gateway) -> None:
 
     (row,) = gateway.rows(name)
     assert response.status_code == row.status == 200
-    assert row.request_bytes == LIMIT
+    assert row.call.request_bytes == LIMIT
 
 
 def test_a_header_bomb_is_refused(gateway: Gateway) -> None:

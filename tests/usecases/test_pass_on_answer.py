@@ -202,4 +202,4 @@ async def test_a_length_is_not_promised_where_a_chunk_is_taken_out() -> None:
 
 async def _read_into(received: list[bytes], answer: RelayedAnswer) -> None:
     async for chunk in answer.chunks():
-        received.append(chunk)
+        received += [chunk]

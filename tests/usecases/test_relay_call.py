@@ -63,7 +63,7 @@ async def test_a_call_is_passed_on_and_charged_to_its_principal() -> None:
     assert (record.usage.prompt_tokens, record.usage.completion_tokens, record.usage.total_tokens) == (9, 3, 12)
     assert (record.usage.cached_tokens, record.usage.reasoning_tokens) == (4, 1)
     assert (record.apim_request_id, record.region) == ("eb2486b2-bf72-4bac-bb4f-f30df0a0540c", "East US")
-    assert (record.request_bytes, record.response_bytes) == (len(CHAT_BODY), len(JSON_ANSWER))
+    assert (record.call.request_bytes, record.response_bytes) == (len(CHAT_BODY), len(JSON_ANSWER))
 
 
 async def test_the_beginning_is_durable_before_anything_is_sent() -> None:
@@ -239,7 +239,7 @@ async def test_an_operation_we_do_not_meter_streams_through_and_is_charged() -> 
 
     assert bench.upstream.bodies == [b"--boundary--"]
     assert bench.record.call.operation == "files"
-    assert (bench.record.request_bytes, bench.record.usage.source) == (12, UsageSource.NOT_APPLICABLE)
+    assert (bench.record.call.request_bytes, bench.record.usage.source) == (12, UsageSource.NOT_APPLICABLE)
 
 
 async def test_credentials_of_the_caller_stay_here() -> None:

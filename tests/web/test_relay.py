@@ -156,8 +156,8 @@ async def test_an_upload_reaches_upstream_whole_though_upstream_answers_first() 
         await connection.reader.readuntil(b"\r\n\r\n")
         await connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n.\r\n")
         await asyncio.sleep(0.2)
-        while not got.endswith(b"0\r\n\r\n"):
-            got.extend(await connection.reader.read(65536))
+        while not got.endswith(b"0\r\n\r\n") and (data := await connection.reader.read(65536)):
+            got.extend(data)
         await connection.send(b"0\r\n\r\n")
 
     async with serving(upstream) as upstream_url, upstream_session(5) as session:

@@ -22,10 +22,13 @@ _building: asyncio.Task[App] | None = None
 class NullLedger:
     """Fulfils UsageLedger, and writes nothing down."""
 
-    async def begin(self, call: OpenCall) -> None:
+    async def begin(self, call: OpenCall) -> None:  # noqa: ARG002 - a ledger
         return None
 
-    async def end(self, record: UsageRecord) -> None:
+    async def end(self, record: UsageRecord) -> None:  # noqa: ARG002 - a ledger
+        return None
+
+    async def abandon(self, record: UsageRecord) -> None:  # noqa: ARG002 - a ledger
         return None
 
 
