@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hmac
 from collections.abc import Mapping
@@ -11,17 +10,16 @@ from email.utils import format_datetime
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from azure.core.credentials import AccessToken, AzureNamedKeyCredential, AzureSasCredential
+from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError
 from azure.data.tables.aio import TableServiceClient
 
+from shared.adapters.entra_token_source import EntraTokenSource
 from shared.domain.errors import SettingsInvalid, StorageUnavailable
 from shared.ports import Clock
 
 SCOPE = "https://storage.azure.com/.default"
-# Ahead of its end, so that no request carries a token that ends on the way.
-_REFRESH_AHEAD_SECONDS = 300
 
 TableCredential = AzureNamedKeyCredential | AzureSasCredential | AsyncTokenCredential | None
 
@@ -132,15 +130,12 @@ class SharedAccessSignature:
 
 
 class BearerToken:
-    """Shows an Entra token, and takes the next before this one ends."""
+    """Shows a token of our identity."""
 
     query = ""
 
     def __init__(self, credential: AsyncTokenCredential, clock: Clock) -> None:
-        self._credential = credential
-        self._clock = clock
-        self._token: AccessToken | None = None
-        self._refreshing = asyncio.Lock()
+        self._tokens = EntraTokenSource(credential, SCOPE, clock)
 
     async def headers(self, path: str) -> Mapping[str, str]:  # noqa: ARG002 - a token is good for every path
         """
@@ -149,30 +144,11 @@ class BearerToken:
         Raises:
             StorageUnavailable: there is none, and none can be had just now.
         """
-        token = self._token
-        if token is None or self._seconds_left(token) < _REFRESH_AHEAD_SECONDS:
-            token = await self._refresh()
-        return {"Authorization": f"Bearer {token.token}"}
+        try:
+            return {"Authorization": f"Bearer {await self._tokens.get()}"}
+        except AzureError as error:
+            raise StorageUnavailable(f"no token for storage: {type(error).__name__}") from error
 
     def renew(self) -> bool:
         """Forget the token, and return whether there was one to forget."""
-        had_one = self._token is not None
-        self._token = None
-        return had_one
-
-    async def _refresh(self) -> AccessToken:
-        # One asks, the others wait and take what it got.
-        async with self._refreshing:
-            token = self._token
-            if token is not None and self._seconds_left(token) >= _REFRESH_AHEAD_SECONDS:
-                return token
-            try:
-                self._token = await self._credential.get_token(SCOPE)
-            except AzureError as error:
-                if token is None or self._seconds_left(token) <= 0:
-                    raise StorageUnavailable(f"no token for storage: {type(error).__name__}") from error
-                return token
-            return self._token
-
-    def _seconds_left(self, token: AccessToken) -> float:
-        return token.expires_on - self._clock.now().timestamp()
+        return self._tokens.forget()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import strategies as st
 
 from shared.domain.principal import Principal, PrincipalKind
-from shared.domain.usage_record import OpenCall, Outcome, TokenUsage, UsageRecord, UsageSource
+from shared.domain.usage_record import Charge, OpenCall, Outcome, TokenUsage, UsageRecord, UsageSource
 
 BEGUN_AT = datetime(2026, 11, 23, 9, 1, 2, 123456, tzinfo=UTC)
 TENANT_ID = "11111111-1111-1111-1111-111111111111"
@@ -67,6 +67,7 @@ _times = st.timedeltas(timedelta(0), timedelta(days=3_000_000)).map(datetime(160
 # What the service keeps unchanged; what it would not is another property's matter.
 texts = st.text(st.characters(exclude_categories=["Cc", "Cs", "Cn", "Zl", "Zp"]), max_size=256)
 _counts = st.integers(0, 2**63 - 1)
+costs = st.decimals(0, 10**12, places=18)
 hostile_texts = st.text(st.characters(), max_size=600)
 
 
@@ -115,6 +116,9 @@ def records(labels: st.SearchStrategy[str] = texts) -> st.SearchStrategy[UsageRe
             total_tokens=counts,
             cached_tokens=counts,
             reasoning_tokens=counts,
+            cache_write_tokens=counts,
+            audio_prompt_tokens=counts,
+            audio_completion_tokens=counts,
             source=st.sampled_from(UsageSource),
             method=st.none() | labels,
         ),
@@ -125,5 +129,13 @@ def records(labels: st.SearchStrategy[str] = texts) -> st.SearchStrategy[UsageRe
         error_code=st.none() | labels,
         apim_request_id=st.none() | labels,
         region=st.none() | labels,
+        service_tier=st.none() | labels,
+        spilled_over=st.booleans(),
         response_bytes=_counts,
+        charge=st.builds(
+            Charge,
+            cost_usd=st.none() | costs,
+            price_source=st.none() | labels,
+            provisioned=st.booleans(),
+        ),
     )

@@ -10,7 +10,8 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 
-from shared.adapters.upstream_credentials import REFRESH_AHEAD_SECONDS, ApiKey, CallersOwn, EntraToken
+from shared.adapters.entra_token_source import RENEW_AHEAD_SECONDS
+from shared.adapters.upstream_credentials import ApiKey, CallersOwn, EntraToken
 from shared.domain.errors import UpstreamNotAuthorized
 from tests.fakes import FakeClock
 
@@ -94,7 +95,7 @@ async def test_many_at_once_fetch_one_token(credential: EntraToken, entra: Entra
 async def test_a_token_is_kept_while_it_is_good(credential: EntraToken, entra: Entra, clock: FakeClock) -> None:
     """A token a call would double what a call takes."""
     await token_of(credential)
-    clock.advance(HOUR - REFRESH_AHEAD_SECONDS)
+    clock.advance(HOUR - RENEW_AHEAD_SECONDS)
 
     assert await token_of(credential) == "t0p-secret-1"
     await let_run()
@@ -106,7 +107,7 @@ async def test_it_is_renewed_ahead_while_calls_go_on_with_the_old(
 ) -> None:
     """No call waits for a renewal; and there is one, however many calls see that it is due."""
     await token_of(credential)
-    clock.advance(HOUR - REFRESH_AHEAD_SECONDS + 1)
+    clock.advance(HOUR - RENEW_AHEAD_SECONDS + 1)
     entra.may_answer.clear()
     async with asyncio.timeout(1):
         during = {await token_of(credential) for _ in range(20)}
@@ -152,7 +153,7 @@ async def test_a_failed_renewal_does_no_harm_while_the_old_token_lasts(
         assert await token_of(credential) == "t0p-secret-1"
         await let_run()
 
-    assert {record.message for record in caplog.records} == {"upstream_token.not_renewed"}
+    assert {record.message for record in caplog.records} == {"token.not_renewed"}
     assert caplog.records[0].__dict__["reason"] == type(failure).__name__
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import given
 from shared.adapters.table_wire import upsert
 from shared.adapters.usage_columns import open_call, open_call_entity, usage_entity, usage_record
 from shared.domain.table_entity import Int64, TableEntity
-from shared.domain.usage_record import OpenCall, UsageRecord
+from shared.domain.usage_record import Charge, OpenCall, UsageRecord
 from tests.adapters.records import BEGUN_AT, hostile_texts, open_calls, record, records
 
 # Of the table reference in docs/. A name that changes breaks somebody's report.
@@ -22,7 +24,8 @@ COLUMNS = {
     "requested_model", "api_version", "streamed", "status", "outcome", "prompt_tokens", "completion_tokens",
     "total_tokens", "cached_tokens", "reasoning_tokens", "usage_source", "usage_method", "finish_reason",
     "error_code", "apim_request_id", "region", "request_bytes", "response_bytes", "caller_address", "user_label",
-    "text_only",
+    "text_only", "cache_write_tokens", "audio_prompt_tokens", "audio_completion_tokens", "service_tier",
+    "spilled_over", "cost_usd", "price_source", "provisioned",
 }  # fmt: skip
 
 
@@ -95,7 +98,7 @@ def test_a_count_that_no_column_holds_is_not_known() -> None:
 
 def test_columns_of_later_versions_are_left_alone() -> None:
     """Two versions of the app read one table while the new one is rolled out."""
-    row = as_read(usage_entity(record())) | {"cost_usd": 0.2, "Timestamp": "x"}
+    row = as_read(usage_entity(record())) | {"mood": 0.2, "Timestamp": "x"}
 
     assert usage_record(row) == record()
 
@@ -110,7 +113,30 @@ def test_a_row_without_what_every_record_has_is_no_record(column: str) -> None:
         usage_record(row)
 
 
-@pytest.mark.parametrize("column", ["ended_at", "tenant_id", "principal_kind", "outcome", "usage_source"])
+def test_a_cost_is_kept_in_full() -> None:
+    """A Double would keep 17 digits of it, and a sum of Doubles fewer."""
+    cost = Decimal("1234567.000000000000001")
+    each = replace(record(), charge=Charge(cost_usd=cost, price_source="settings"))
+    row = as_read(usage_entity(each))
+
+    assert row["cost_usd"] == "1234567.000000000000001"
+    assert usage_record(row).charge.cost_usd == cost
+
+
+def test_a_call_that_cost_nothing_is_told_from_one_of_unknown_cost() -> None:
+    """An unknown price is not 0, and 0 is not unknown."""
+    free = replace(record(), charge=Charge(cost_usd=Decimal("0.000")))
+
+    assert usage_entity(free).properties["cost_usd"] == "0"
+    assert "cost_usd" not in usage_entity(record()).properties
+
+
+def test_what_is_not_so_takes_no_room() -> None:
+    """Most calls neither spill over nor are provisioned, and a row is written for every call."""
+    assert usage_entity(record()).properties.keys().isdisjoint({"spilled_over", "provisioned", "price_source"})
+
+
+@pytest.mark.parametrize("column", ["ended_at", "tenant_id", "principal_kind", "outcome", "usage_source", "cost_usd"])
 def test_a_row_with_a_value_no_record_has_is_no_record(column: str) -> None:
     """Somebody else wrote it, or a version after this one."""
     row = as_read(usage_entity(record()))
