@@ -20,9 +20,9 @@ class FakeCredential:
 
     async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         await asyncio.sleep(0)
+        self.asked += scopes
         if self.failure:
             raise self.failure
-        self.asked += scopes
         return AccessToken(f"token{len(self.asked)}", int(self._clock.now().timestamp()) + 3600)
 
     async def close(self) -> None:

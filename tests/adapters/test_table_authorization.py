@@ -33,7 +33,7 @@ async def test_a_token_serves_until_shortly_before_its_end() -> None:
     clock.advance(200)
     # Nobody waits: the next is fetched meanwhile.
     assert await shown(bearer) == "Bearer token1"
-    await asyncio.sleep(0)
+    await asyncio.sleep(0.01)
     assert await shown(bearer) == "Bearer token2"
     assert credential.asked == [SCOPE, SCOPE]
 
@@ -59,7 +59,7 @@ async def test_a_token_is_used_to_its_end_where_no_new_one_can_be_had() -> None:
 
     for _ in range(5):
         assert await shown(bearer) == "Bearer token1"
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
     # Not each call of the next moment tries again.
     assert len(credential.asked) == 2
 
