@@ -30,6 +30,13 @@ async def query_usage(request: Request) -> Response:
     return await (await bootstrap.app()).query_usage(request)
 
 
+@app.function_name("query_drift")
+@app.route("usage/drift", methods=["GET"], trigger_arg_name="request")
+async def query_drift(request: Request) -> Response:
+    """Answer where our counts and Azure's part."""
+    return await (await bootstrap.app()).query_drift(request)
+
+
 @app.function_name("healthz")
 @app.route("healthz", methods=["GET"], trigger_arg_name="request")
 async def healthz(request: Request) -> Response:

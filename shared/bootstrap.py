@@ -24,8 +24,11 @@ from shared.adapters.disk_spool import DiskSpool
 from shared.adapters.easy_auth import EasyAuth
 from shared.adapters.entra_token_verifier import EntraTokenVerifier
 from shared.adapters.gateway_key_cache import GatewayKeyCache
+from shared.adapters.json_prices import shipped_prices
 from shared.adapters.system_clock import SystemClock
 from shared.adapters.table_authorization import TableEndpoint
+from shared.adapters.table_deployment_models import TABLE as DEPLOYMENTS_TABLE
+from shared.adapters.table_deployment_models import TableDeploymentModels
 from shared.adapters.table_gateway_keys import TABLE as KEYS_TABLE
 from shared.adapters.table_gateway_keys import TableGatewayKeys
 from shared.adapters.table_open_calls import TableOpenCalls
@@ -35,17 +38,26 @@ from shared.adapters.table_usage_ledger import Patience, TableUsageLedger
 from shared.adapters.table_usage_records import TableUsageRecords
 from shared.adapters.tiktoken_counter import TiktokenCounter
 from shared.adapters.upstream_credentials import ApiKey, CallersOwn, EntraToken, UpstreamCredential
+from shared.domain.deployment_models import DeploymentModels
 from shared.domain.errors import OurError, SettingsInvalid
+from shared.domain.pricing import PriceTable
 from shared.ports import Clock, OpenCalls, UsageLedger
-from shared.settings import EntraSettings, LedgerSettings, Settings, UpstreamAuth, UpstreamSettings, read_settings
+from shared.settings import EntraSettings, PricingSettings, Settings, UpstreamAuth, UpstreamSettings, read_settings
+from shared.usecases.attempt import Bookkeeping
+from shared.usecases.audit_counts import AuditCounts
 from shared.usecases.drain_spool import DrainSpool
 from shared.usecases.guarded_ledger import GuardedLedger
 from shared.usecases.identify_principal import IdentifyPrincipal
+from shared.usecases.learn_models import LearnModels
+from shared.usecases.open_attempts import OpenAttempts
 from shared.usecases.pass_on_answer import HangupPolicy
+from shared.usecases.price_records import PriceRecords
+from shared.usecases.query_drift import QueryDrift
 from shared.usecases.query_usage import QueryUsage
 from shared.usecases.record_calls import RecordCalls, WhenUnavailable
 from shared.usecases.relay_call import RelayCall, RelayPolicy
 from shared.usecases.sweep_open_calls import SweepOpenCalls
+from shared.web.drift import DriftEndpoint
 from shared.web.errors import error_response
 from shared.web.health import HealthEndpoint
 from shared.web.relay import RelayEndpoint
@@ -70,6 +82,7 @@ class App:
 
     relay_call: Endpoint
     query_usage: Endpoint
+    query_drift: Endpoint
     health: Endpoint
     sweep_open_calls: Callable[[], Awaitable[None]]
     close: Callable[[], Awaitable[None]]
@@ -136,6 +149,7 @@ class _Parts:
     entra_session: aiohttp.ClientSession
     credential: AsyncTokenCredential
     ledger: UsageLedger
+    models: DeploymentModels
     open_calls: OpenCalls
 
     @classmethod
@@ -157,7 +171,12 @@ class _Parts:
             jitter=random.random,
         )
         # Closed before the session above: what they still have to write goes through it.
-        ledger = _open_ledger(settings.ledger, endpoint, transactions, clock, stack)
+        ledger = _open_ledger(settings, endpoint, transactions, clock, stack)
+        models = DeploymentModels(
+            {name: described.model for name, described in settings.pricing.deployments.items() if described.model}
+        )
+        learning = LearnModels(ledger, models, TableDeploymentModels(tables.get_table_client(DEPLOYMENTS_TABLE), clock))
+        stack.push_async_callback(learning.close)
         open_calls = TableOpenCalls(tables, transactions, lease_seconds=settings.ledger.worker_lease_seconds)
         stack.push_async_callback(open_calls.close)
         return cls(
@@ -168,13 +187,14 @@ class _Parts:
             upstream_session=await stack.enter_async_context(upstream_session(settings.upstream.idle_seconds)),
             entra_session=await stack.enter_async_context(aiohttp.ClientSession()),
             credential=credential,
-            ledger=ledger,
+            ledger=learning,
+            models=models,
             open_calls=open_calls,
         )
 
 
 def _open_ledger(
-    settings: LedgerSettings,
+    settings: Settings,
     endpoint: TableEndpoint,
     transactions: TableTransactions,
     clock: Clock,
@@ -183,49 +203,64 @@ def _open_ledger(
     tables = TableUsageLedger(
         transactions,
         worker_id=uuid.uuid4().hex,
-        lease_seconds=settings.worker_lease_seconds,
-        patience=_PATIENCE[settings.when_unavailable],
+        lease_seconds=settings.ledger.worker_lease_seconds,
+        patience=_PATIENCE[settings.ledger.when_unavailable],
     )
     stack.push_async_callback(tables.close)
     # What is kept for one storage account must never be recorded in another.
-    folder = settings.spool_dir / re.sub(r"\W+", "-", endpoint.url)
-    spool = DiskSpool(folder, max_bytes=settings.spool_max_bytes)
+    folder = settings.ledger.spool_dir / re.sub(r"\W+", "-", endpoint.url)
+    spool = DiskSpool(folder, max_bytes=settings.ledger.spool_max_bytes)
     stack.push_async_callback(spool.close)
-    stored = GuardedLedger(tables, clock)
+    stored = GuardedLedger(_priced(settings.pricing, tables), clock)
     drain = DrainSpool(spool=spool, stored=stored, jitter=random.random)
     drain.start()
     stack.push_async_callback(drain.close)
-    return RecordCalls(stored=stored, spool=spool, when_unavailable=settings.when_unavailable)
+    return RecordCalls(stored=stored, spool=spool, when_unavailable=settings.ledger.when_unavailable)
+
+
+def _priced(settings: PricingSettings, ledger: UsageLedger) -> PriceRecords:
+    tables = [PriceTable(settings.prices), PriceTable(shipped_prices())]
+    return PriceRecords(ledger, settings.deployments, tables)
 
 
 def _assemble(settings: Settings, parts: _Parts, stack: AsyncExitStack) -> App:
     identify = _identify_principal(settings.entra, parts)
-    relay = _relay_call(settings, parts)
+    counter = TiktokenCounter()
+    audits = AuditCounts(ledger=parts.ledger, counter=counter, share=settings.relay.count_audit_share)
+    stack.push_async_callback(audits.close)
+    books = Bookkeeping(
+        ledger=parts.ledger,
+        counter=counter,
+        clock=parts.clock,
+        models=parts.models,
+        audits=audits,
+        open_attempts=OpenAttempts(),
+    )
+    relay = _relay_call(settings, parts, books)
     # Closed before all it needs: it waits for the calls under way.
     stack.push_async_callback(relay.close)
-    query_usage = QueryUsage(TableUsageRecords(parts.tables))
+    records = TableUsageRecords(parts.tables)
     return App(
         relay_call=RelayEndpoint(
             identify,
             relay,
             credentials_of_caller=settings.upstream.auth is UpstreamAuth.CALLER,
         ),
-        query_usage=UsageEndpoint(identify, query_usage, parts.clock),
+        query_usage=UsageEndpoint(identify, QueryUsage(records), parts.clock),
+        query_drift=DriftEndpoint(identify, QueryDrift(records), parts.clock),
         health=HealthEndpoint(lambda: check_tables(parts.tables), VERSION),
         sweep_open_calls=SweepOpenCalls(parts.open_calls, parts.ledger),
         close=stack.aclose,
     )
 
 
-def _relay_call(settings: Settings, parts: _Parts) -> RelayCall:
+def _relay_call(settings: Settings, parts: _Parts, books: Bookkeeping) -> RelayCall:
     relay = settings.relay
     return RelayCall(
         upstream=AiohttpUpstream(
             parts.upstream_session, settings.upstream.endpoint, _upstream_credential(settings.upstream, parts)
         ),
-        ledger=parts.ledger,
-        counter=TiktokenCounter(),
-        clock=parts.clock,
+        books=books,
         new_id=lambda: uuid.uuid4().hex,
         policy=RelayPolicy(
             max_body_bytes=relay.max_body_bytes,
@@ -277,4 +312,6 @@ def _refusal(error: OurError) -> App:
     async def close() -> None:
         return None
 
-    return App(relay_call=refuse, query_usage=refuse, health=refuse, sweep_open_calls=fail, close=close)
+    return App(
+        relay_call=refuse, query_usage=refuse, query_drift=refuse, health=refuse, sweep_open_calls=fail, close=close
+    )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from shared.domain.deployment_models import DeploymentKey
 from shared.domain.gateway_key import GatewayKey
 from shared.domain.liveness import Heartbeat, LeftOpen, Workers
+from shared.domain.logs.entries import LogEntry
+from shared.domain.logs.reading import BlobRange, Checkpoint, DeadLetter, ListedBlob, LogBlob, PutResult
 from shared.domain.principal import VerifiedClaims
 from shared.domain.token_counting import CountableCall
-from shared.domain.usage_record import OpenCall, TokenUsage, UsageRecord
+from shared.domain.usage_record import CountAudit, OpenCall, TokenUsage, UsageRecord
 
 Header = tuple[bytes, bytes]
 Buffer = bytes | bytearray | memoryview
@@ -197,11 +200,27 @@ class TokenVerifier(Protocol):
         ...
 
 
+class DeploymentModelStore(Protocol):
+    """Keeps which model each deployment serves."""
+
+    async def all(self) -> Sequence[tuple[DeploymentKey, str]]:
+        """Return every deployment with its model. Raises StorageError."""
+        ...
+
+    async def put(self, key: DeploymentKey, model: str) -> None:
+        """Keep what a deployment serves. Raises StorageError."""
+        ...
+
+
 class TokenCounter(Protocol):
     """Counts tokens where Azure reported none."""
 
     async def estimate(self, call: CountableCall) -> TokenUsage:
         """Return an estimate that carries its source and method. Never raises for odd input."""
+        ...
+
+    async def recount(self, call: CountableCall) -> CountAudit | None:
+        """Return our count of a call that Azure has counted, None where no part of it can be counted whole."""
         ...
 
 
@@ -261,5 +280,94 @@ class Upstream(Protocol):
 
         Raises:
             UpstreamUnreachable, UpstreamTimedOut, UpstreamNotAuthorized
+        """
+        ...
+
+
+class LogBlobs(Protocol):
+    """The blobs that Azure exports its logs to: append blobs, one per resource, category and hour."""
+
+    def containers(self, patterns: Sequence[str]) -> AsyncIterator[str]:
+        """
+        Yield the containers that are meant: each name, and those that are there for each pattern with a `*`.
+
+        Raises:
+            StorageError: they cannot be listed.
+        """
+        ...
+
+    def resources(self, container: str) -> AsyncIterator[str]:
+        """
+        Yield what the blob names of each resource begin with, up to their year. Nothing where no container is.
+
+        Raises:
+            StorageError: they cannot be listed.
+        """
+        ...
+
+    def under(self, container: str, prefix: str) -> AsyncIterator[ListedBlob]:
+        """Yield the blobs whose names begin so, by name. Raises StorageError."""
+        ...
+
+    async def read(self, blob: LogBlob, offset: int, length: int) -> BlobRange | None:
+        """
+        Return at most so many bytes from an offset on, all of one version; None where there is no such blob.
+
+        Raises:
+            StorageError: it cannot be read.
+        """
+        ...
+
+
+class Checkpoints(Protocol):
+    """Keeps how far each blob has been read. Of two readers that move one checkpoint, one is told."""
+
+    async def get(self, blob: LogBlob) -> Checkpoint:
+        """Return the checkpoint, one of nothing read where there is none. Raises StorageError."""
+        ...
+
+    async def of_container(self, account: str, container: str, since: datetime) -> Mapping[str, Checkpoint]:
+        """Return, by name, those of blobs of hours from `since` on. Raises StorageError."""
+        ...
+
+    async def advance(self, blob: LogBlob, checkpoint: Checkpoint) -> Checkpoint | None:
+        """
+        Keep a checkpoint in place of the one it was made from, and return it with its new version.
+
+        Returns None where another reader has been here meanwhile: nothing is kept.
+
+        Raises:
+            StorageError: it is not known whether it is kept.
+        """
+        ...
+
+
+class LogStore(Protocol):
+    """Keeps what logs say. Every write may be repeated without harm."""
+
+    async def put(self, entries: Sequence[LogEntry]) -> Sequence[PutResult]:
+        """
+        Make entries durable, and say of each, in order, what came of it.
+
+        Where there is one of the same key, what is kept is the richer of both.
+
+        Raises:
+            StorageUnavailable: it is not known of all of them.
+        """
+        ...
+
+
+class DeadLetters(Protocol):
+    """Keeps lines that cannot be read or stored, for people."""
+
+    async def keep(self, blob: LogBlob, letters: Sequence[DeadLetter], length: int) -> int:
+        """
+        Make the dead letters of a blob durable, each once, and return how long they are now.
+
+        `length` is how long they were when all that was then in them was known: behind it may be some of
+        these, of a reader that did not come as far as to say so.
+
+        Raises:
+            StorageError: they are not durable.
         """
         ...

@@ -5,20 +5,24 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from shared.adapters.json_prices import read_deployments, read_prices
 from shared.adapters.table_service import StorageSettings
+from shared.domain.deployment import Deployment
 from shared.domain.errors import SettingsInvalid
+from shared.domain.pricing import Price
 from shared.usecases.pass_on_answer import OnHangup
 from shared.usecases.record_calls import WhenUnavailable
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 _Number = TypeVar("_Number", int, float)
+_Parsed = TypeVar("_Parsed")
 
 # No user and password before the host: they would be written where the host is.
 _URL = re.compile(r"https?://(\[[0-9a-f:.]+]|[a-z0-9_.-]+)(:\d+)?(/\S*)?", re.IGNORECASE)
@@ -71,6 +75,7 @@ class RelaySettings:
     drain_seconds: float
     drain_max: int
     shutdown_grace_seconds: float
+    count_audit_share: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +89,14 @@ class LedgerSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PricingSettings:
+    """What the operator says of prices, before ours are asked, and of deployments, by name in lower case."""
+
+    prices: Sequence[Price]
+    deployments: Mapping[str, Deployment]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings, read once."""
 
@@ -92,6 +105,7 @@ class Settings:
     upstream: UpstreamSettings
     relay: RelaySettings
     ledger: LedgerSettings
+    pricing: PricingSettings
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -108,6 +122,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         upstream=_upstream(read),
         relay=_relay(read),
         ledger=_ledger(read),
+        pricing=_pricing(read),
     )
     read.raise_problems()
     return settings
@@ -185,6 +200,7 @@ def _relay(read: _Reader) -> RelaySettings:
         drain_seconds=read.number("DRAIN_SECONDS", 120.0, above=0),
         drain_max=read.number("DRAIN_MAX", 100, above=0),
         shutdown_grace_seconds=read.number("SHUTDOWN_GRACE_SECONDS", 8.0, above=0),
+        count_audit_share=read.share("COUNT_AUDIT_SHARE", 0.05),
     )
 
 
@@ -196,6 +212,13 @@ def _ledger(read: _Reader) -> LedgerSettings:
         # Each user of a machine has one, for nobody may write in another's.
         spool_dir=Path(spool_dir) if spool_dir else Path(tempfile.gettempdir(), f"aoai-ledger-{os.getuid()}"),
         spool_max_bytes=read.number("SPOOL_MAX_BYTES", 67_108_864, above=0),
+    )
+
+
+def _pricing(read: _Reader) -> PricingSettings:
+    return PricingSettings(
+        prices=read.parsed("PRICES", parse=read_prices, empty="[]"),
+        deployments=read.parsed("DEPLOYMENTS", parse=read_deployments, empty="{}"),
     )
 
 
@@ -249,6 +272,24 @@ class _Reader:
             self.problem(f"{name} is a number above {above}")
             return default
         return number
+
+    def share(self, name: str, default: float) -> float:
+        text = self.text(name)
+        try:
+            share = float(text) if text else default
+        except ValueError:
+            share = -1.0
+        if not 0 <= share <= 1:
+            self.problem(f"{name} is a number from 0 to 1")
+            return default
+        return share
+
+    def parsed(self, name: str, *, parse: Callable[[str], _Parsed], empty: str) -> _Parsed:
+        try:
+            return parse(self.text(name) or empty)
+        except ValueError as error:
+            self.problem(f"{name} cannot be read: {error}")
+            return parse(empty)
 
 
 def _is_url(text: str) -> bool:

@@ -13,7 +13,7 @@ from shared.domain.liveness import Heartbeat, LeftOpen, Workers
 from shared.domain.principal import VerifiedClaims
 from shared.domain.relayed_headers import header_value
 from shared.domain.token_counting import CountableCall
-from shared.domain.usage_record import UNKNOWN_TOKENS, OpenCall, TokenUsage, UsageRecord
+from shared.domain.usage_record import UNKNOWN_TOKENS, CountAudit, OpenCall, TokenUsage, UsageRecord
 from shared.ports import Header, SpooledCall, UpstreamRequest
 
 
@@ -74,11 +74,16 @@ class FakeTokenCounter:
 
     def __init__(self, usage: TokenUsage = UNKNOWN_TOKENS) -> None:
         self.usage = usage
+        self.audit: CountAudit | None = None
         self.calls: list[CountableCall] = []
 
     async def estimate(self, call: CountableCall) -> TokenUsage:
         self.calls.append(call)
         return self.usage
+
+    async def recount(self, call: CountableCall) -> CountAudit | None:
+        self.calls.append(call)
+        return self.audit
 
 
 class FakeTokenVerifier:

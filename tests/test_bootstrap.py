@@ -226,6 +226,7 @@ async def url(azurite: Azurite, upstream: str) -> AsyncIterator[str]:
         "AZURE_OPENAI_API_KEY": "k",
         "ENTRA_TENANT_IDS": TENANT,
         "WEBSITE_AUTH_ENABLED": "True",
+        "PRICES": '[{"deployment":"ada","prompt":"0.10"}]',
     }
     built = await build_app(read_settings(environment))
     endpoints = {"openai": built.relay_call, "usage": built.query_usage, "healthz": built.health}
@@ -260,9 +261,8 @@ async def test_a_call_is_in_the_report_as_soon_as_it_is_answered(url: str) -> No
 
     assert relayed == (200, json.loads(ANSWER))
     assert status == 200
-    assert [(row["object_id"], row["deployment"], row["prompt_tokens"]) for row in report["rows"]] == [
-        ("bootstrap-alice", "ada", 5)
-    ]
+    told = [(row["object_id"], row["deployment"], row["prompt_tokens"], row["cost_usd"]) for row in report["rows"]]
+    assert told == [("bootstrap-alice", "ada", 5, "0.0000005")]
     assert of_another["rows"] == []
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
+from shared.domain.deployment import Deployment, DeploymentType
 from shared.domain.errors import SettingsInvalid
 from shared.settings import Settings, UpstreamAuth, read_settings, storage_settings, sweep_schedule
 from shared.usecases.pass_on_answer import OnHangup
@@ -54,6 +55,25 @@ def test_two_settings_are_enough() -> None:
     assert 0 < read.relay.keep_alive_seconds < 230
     assert read.entra.audiences == {"https://cognitiveservices.azure.com", "https://ai.azure.com"}
     assert read.entra.authority == "https://login.microsoftonline.com"
+
+
+def test_prices_and_deployments_are_read() -> None:
+    """The operator's word, before the list that ships."""
+    pricing = settings(PRICES='[{"model":"m","prompt":0.1}]', DEPLOYMENTS='{"Chat":{"type":"datazone"}}').pricing
+
+    assert [price.source for price in pricing.prices] == ["settings"]
+    assert pricing.deployments == {"chat": Deployment(type=DeploymentType.DATA_ZONE)}
+    assert (list(settings().pricing.prices), settings().pricing.deployments) == ([], {})
+
+
+def test_mistakes_in_prices_and_deployments_are_named_with_their_place() -> None:
+    """A price that is passed over would bill nothing."""
+    problems = problems_of({**NEEDED, "PRICES": '[{"model":"m"}]', "DEPLOYMENTS": '{"chat":{"typ":"global"}}'})
+
+    assert problems == [
+        "PRICES cannot be read: Object missing required field `prompt` - at `$[0]`",
+        "DEPLOYMENTS cannot be read: Object contains unknown field `typ` - at `$[...]`",
+    ]
 
 
 def test_nobody_is_trusted_by_default() -> None:

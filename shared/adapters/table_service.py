@@ -30,6 +30,7 @@ class StorageSettings:
 
     connection_string: str | None = field(default=None, repr=False)
     table_endpoint: str | None = None
+    blob_endpoint: str | None = None
     client_id: str | None = None
 
 

@@ -53,11 +53,17 @@ class TableWrite:
     row_key: str
     key: str  # "(PartitionKey='…',RowKey='…')", percent-encoded; empty where the body alone names the row
     body: bytes = b""
+    version: str = ""  # the ETag the row must have; empty for whatever it has
 
     @property
     def batch_bytes(self) -> int:
         """The most this adds to the body of a transaction."""
         return len(self.key) + len(self.body) + _PART_ALLOWANCE
+
+    @property
+    def conditions(self) -> Mapping[str, str]:
+        """The headers that say when it is to be done, and what to answer."""
+        return {"If-Match": self.version} if self.version else _METHOD_HEADERS.get(self.method, {})
 
     def is_done(self, refusal: Refusal) -> bool:
         """Return whether a refusal says that it is so already: a row to delete is gone, one to insert is there."""
@@ -132,6 +138,24 @@ def insert(entity: TableEntity) -> TableWrite:
     )
 
 
+def replace(entity: TableEntity, version: str) -> TableWrite:
+    """
+    Return Update: afterwards the row is this, if it was of this version before; else it is refused.
+
+    Raises:
+        StorageRejected: the row breaks a limit of the service.
+    """
+    check_entity(entity)
+    return TableWrite(
+        method="PUT",
+        partition_key=entity.partition_key,
+        row_key=entity.row_key,
+        key=_key(entity.partition_key, entity.row_key),
+        body=_encode(entity),
+        version=version,
+    )
+
+
 def delete(partition_key: str, row_key: str) -> TableWrite:
     """
     Return Delete, whatever the row's version.
@@ -155,7 +179,7 @@ def write_request(url: str, table: str, writes: Sequence[TableWrite], boundary: 
     if len(writes) > 1:
         return _transaction(url, table, writes, boundary)
     write = writes[0]
-    headers = _HEADERS | _METHOD_HEADERS.get(write.method, {})
+    headers = {**_HEADERS, **write.conditions}
     return TableRequest(method=write.method, path=table + write.key, headers=headers, body=write.body)
 
 
@@ -180,7 +204,7 @@ def _quoted(key: str) -> str:
 
 
 def _encode(entity: TableEntity) -> bytes:
-    fields: dict[str, str | bool | int] = {"PartitionKey": entity.partition_key, "RowKey": entity.row_key}
+    fields: dict[str, str | bool | float] = {"PartitionKey": entity.partition_key, "RowKey": entity.row_key}
     for name, value in entity.properties.items():
         # JSON tells strings, booleans and 32-bit numbers apart; the rest needs a type beside it.
         if isinstance(value, Int64):
@@ -189,6 +213,9 @@ def _encode(entity: TableEntity) -> bytes:
         elif isinstance(value, datetime):
             fields[name] = value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
             fields[name + "@odata.type"] = "Edm.DateTime"
+        elif isinstance(value, float):
+            fields[name] = value
+            fields[name + "@odata.type"] = "Edm.Double"
         else:
             fields[name] = value
     return msgspec.json.encode(fields)
@@ -206,7 +233,7 @@ def _transaction(url: str, table: str, writes: Sequence[TableWrite], boundary: s
 
 
 def _part_head(url: str, table: str, write: TableWrite) -> bytes:
-    more = "".join(f"{name}: {value}\r\n" for name, value in _METHOD_HEADERS.get(write.method, {}).items())
+    more = "".join(f"{name}: {value}\r\n" for name, value in write.conditions.items())
     return (
         f"{write.method} {url}/{table}{write.key} HTTP/1.1\r\nContent-Type: application/json\r\n"
         f"Accept: {_ACCEPT}\r\nDataServiceVersion: 3.0;\r\n{more}\r\n"

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator
+from functools import partial
 
 import tiktoken
 
 from shared.adapters.tiktoken_vocabularies import load_encoding
 from shared.domain.model_encoding import Encoding, ModelEncoding, model_encoding
-from shared.domain.token_counting import CountableCall, estimate_usage
-from shared.domain.usage_record import TokenUsage
+from shared.domain.token_counting import CountableCall, Counter, estimate_usage, recount_usage
+from shared.domain.usage_record import CountAudit, TokenUsage
+
+_VERSION = f"tiktoken {tiktoken.__version__}"
 
 # Up to here counting takes 10 ms mostly and 50 ms at worst, and a thread would cost more than it gives.
 _LONG_CHARACTERS = 100_000
@@ -42,19 +45,38 @@ class TiktokenCounter:
         """
         encoding = model_encoding(call.model, call.metered)
         if encoding.encoding in self._encodings and _length(call) <= _LONG_CHARACTERS:
-            return self._estimate(call, encoding)
+            return estimate_usage(call, encoding, self._counter(encoding))
         async with self._in_thread:
             return await asyncio.to_thread(self._estimate, call, encoding)
 
+    async def recount(self, call: CountableCall) -> CountAudit | None:
+        """
+        Return our count of a call that Azure has counted, None where no part of it can be counted whole.
+
+        Always in a thread: nobody waits for it.
+
+        Raises:
+            OurError: the vocabulary did not ship as it should.
+        """
+        encoding = model_encoding(call.model, call.metered)
+        async with self._in_thread:
+            return await asyncio.to_thread(self._recount, call, encoding)
+
     def _estimate(self, call: CountableCall, encoding: ModelEncoding) -> TokenUsage:
+        return estimate_usage(call, encoding, self._counter(encoding))
+
+    def _recount(self, call: CountableCall, encoding: ModelEncoding) -> CountAudit | None:
+        return recount_usage(call, encoding, self._counter(encoding))
+
+    def _counter(self, encoding: ModelEncoding) -> Counter:
         loaded = self._encodings.get(encoding.encoding)
         if loaded is None:
             loaded = self._encodings[encoding.encoding] = load_encoding(encoding.encoding)
-        return estimate_usage(call, encoding, lambda text: count_tokens(loaded, text))
+        return Counter(count=partial(count_tokens, loaded), version=_VERSION)
 
 
 def _length(call: CountableCall) -> int:
-    return len(call.request_body or b"") + sum(len(piece) for pieces in call.completion_texts for piece in pieces)
+    return len(call.request_body or b"") + call.answer.length
 
 
 def count_tokens(encoding: tiktoken.Encoding, text: str) -> int:

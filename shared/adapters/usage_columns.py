@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -15,9 +16,10 @@ from azure.data.tables import EntityProperty
 
 from shared.domain.errors import PrincipalNotProved
 from shared.domain.liveness import Heartbeat
+from shared.domain.pricing import decimal_text, usd_amount
 from shared.domain.principal import Principal, PrincipalKind
 from shared.domain.table_entity import Int64, TableEntity, Value, is_int64, storable_text
-from shared.domain.usage_record import OpenCall, Outcome, TokenUsage, UsageRecord, UsageSource
+from shared.domain.usage_record import Charge, CountAudit, OpenCall, Outcome, TokenUsage, UsageRecord, UsageSource
 
 USAGE_TABLE = "usage"
 OPEN_CALLS_TABLE = "opencalls"
@@ -108,7 +110,11 @@ def usage_record(row: Mapping[str, Any]) -> UsageRecord:
         error_code=cells.get("error_code"),
         apim_request_id=cells.get("apim_request_id"),
         region=cells.get("region"),
+        service_tier=cells.get("service_tier"),
+        spilled_over=bool(cells.get("spilled_over")),
         response_bytes=cells.get("response_bytes") or 0,
+        charge=_charge(cells),
+        audit=_audit(cells),
     )
 
 
@@ -172,13 +178,23 @@ def _end_columns(record: UsageRecord) -> _Columns:
         "total_tokens": _count(usage.total_tokens),
         "cached_tokens": _count(usage.cached_tokens),
         "reasoning_tokens": _count(usage.reasoning_tokens),
+        "cache_write_tokens": _count(usage.cache_write_tokens),
+        "audio_prompt_tokens": _count(usage.audio_prompt_tokens),
+        "audio_completion_tokens": _count(usage.audio_completion_tokens),
         "usage_source": usage.source.value,
         "usage_method": usage.method,
         "finish_reason": record.finish_reason,
         "error_code": record.error_code,
         "apim_request_id": record.apim_request_id,
         "region": record.region,
+        "service_tier": record.service_tier,
+        "spilled_over": record.spilled_over or None,
         "response_bytes": _count(record.response_bytes),
+        # As text: the service has no decimals, and a Double is not what was computed.
+        "cost_usd": decimal_text(record.charge.cost_usd) if record.charge.cost_usd is not None else None,
+        "price_source": record.charge.price_source,
+        **_audit_columns(record.audit),
+        "provisioned": record.charge.provisioned or None,
     }
 
 
@@ -216,8 +232,42 @@ def _token_usage(cells: _Cells) -> TokenUsage:
         total_tokens=cells.get("total_tokens"),
         cached_tokens=cells.get("cached_tokens"),
         reasoning_tokens=cells.get("reasoning_tokens"),
+        cache_write_tokens=cells.get("cache_write_tokens"),
+        audio_prompt_tokens=cells.get("audio_prompt_tokens"),
+        audio_completion_tokens=cells.get("audio_completion_tokens"),
         source=cells.member("usage_source", UsageSource),
         method=cells.get("usage_method"),
+    )
+
+
+def _audit_columns(audit: CountAudit | None) -> _Columns:
+    if audit is None:
+        return {}
+    return {
+        "audit_prompt_tokens": _count(audit.prompt_tokens),
+        "audit_completion_tokens": _count(audit.completion_tokens),
+        "audit_method": audit.method,
+        "audit_shape": audit.shape,
+    }
+
+
+def _audit(cells: _Cells) -> CountAudit | None:
+    method, shape = cells.get("audit_method"), cells.get("audit_shape")
+    if method is None or shape is None:
+        return None
+    return CountAudit(
+        prompt_tokens=cells.get("audit_prompt_tokens"),
+        completion_tokens=cells.get("audit_completion_tokens"),
+        method=method,
+        shape=shape,
+    )
+
+
+def _charge(cells: _Cells) -> Charge:
+    return Charge(
+        cost_usd=cells.amount("cost_usd"),
+        price_source=cells.get("price_source"),
+        provisioned=bool(cells.get("provisioned")),
     )
 
 
@@ -244,6 +294,10 @@ class _Cells:
             raise ValueError(f"{name!r} is no time")  # noqa: TRY004 - a fault of the row, as the others
         # The SDK's own class of datetime carries its text along.
         return datetime.combine(value.date(), value.timetz())
+
+    def amount(self, name: str) -> Decimal | None:
+        value = self.get(name)
+        return usd_amount(str(value)) if value is not None else None
 
     def member(self, name: str, kind: type[_E]) -> _E:
         return kind(self.required(name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from typing import Annotated
 
 import typer
@@ -18,7 +19,7 @@ from shared.adapters.table_usage_records import TableUsageRecords
 from shared.cli.console import print_json, run
 from shared.domain.errors import MalformedRequest
 from shared.domain.principal import Principal
-from shared.domain.usage_report import Dimension, UsageReport, UsageTotals
+from shared.domain.usage_report import SHARE_COLUMN, Cell, Dimension, UsageReport, UsageTotals
 from shared.settings import storage_settings
 from shared.usecases.query_usage import READ_ALL_ROLE, QueryUsage, UsageQuery
 from shared.web.usage import parse_query, report_body
@@ -35,11 +36,17 @@ _HEADINGS = {
     "cached_tokens": "cached",
     "reasoning_tokens": "reasoning",
     "total_tokens": "total",
+    "cost_usd": "cost (USD)",
+    "calls_unpriced": "unpriced",
+    "provisioned_tokens": "provisioned",
+    SHARE_COLUMN: "share",
 }
 _HIDDEN = frozenset(
     {"tenant_id", "object_id", "principal_name", "principal_kind", "calls_estimated", "calls_uncounted"}
 )
-_IF_ANY = frozenset({"calls_failed", "cached_tokens", "reasoning_tokens"})
+_IF_ANY = frozenset(
+    {"calls_failed", "cached_tokens", "reasoning_tokens", "cost_usd", "calls_unpriced", "provisioned_tokens"}
+)
 _ID_SHOWN = 8
 _TEXT_WIDTH = 12
 
@@ -83,23 +90,29 @@ def _table(made: UsageReport) -> Table:
         table.add_column("principal", overflow="fold", min_width=_TEXT_WIDTH)
     for column in (columns := _shown(made)):
         if column in UsageTotals.__slots__:
-            total = f"{getattr(made.totals, column):,}"
+            total = _cell(column, getattr(made.totals, column))
             table.add_column(_HEADINGS.get(column, column), total, justify="right", no_wrap=True)
+        elif column == SHARE_COLUMN:
+            table.add_column(_HEADINGS[column], justify="right", no_wrap=True)
         else:
             table.add_column(column, overflow="fold", min_width=_TEXT_WIDTH)
     for cells in rows:
         shown = (["principal"] if Dimension.PRINCIPAL in made.by else []) + columns
-        table.add_row(*(_cell(cells[column]) for column in shown))
+        table.add_row(*(_cell(column, cells[column]) for column in shown))
     return table
 
 
 def _shown(made: UsageReport) -> list[str]:
     """Return the columns for people, without those of which there is nothing to say."""
-    nothing = {column for column in _IF_ANY if getattr(made.totals, column) == 0}
+    nothing = {column for column in _IF_ANY if not getattr(made.totals, column)}
+    if made.totals.cost_usd is None:
+        nothing.add("calls_unpriced")
+    if not made.totals.provisioned_tokens:
+        nothing.add(SHARE_COLUMN)
     return [column for column in made.columns if column not in _HIDDEN | nothing]
 
 
-def _principal(cells: Mapping[str, str | int]) -> str:
+def _principal(cells: Mapping[str, Cell]) -> str:
     """Return a principal's name, and as much of its id as tells it from another of that name."""
     name, object_id = str(cells["principal_name"]), str(cells["object_id"])
     if name in {"", object_id}:
@@ -107,5 +120,15 @@ def _principal(cells: Mapping[str, str | int]) -> str:
     return f"{name} ({object_id[:_ID_SHOWN]})"
 
 
-def _cell(value: str | int) -> str:
-    return f"{value:,}" if isinstance(value, int) else escape(value or "-")
+def _cell(column: str, value: Cell) -> str:
+    match value:
+        case None | "":
+            return "-"
+        case str():
+            return escape(value)
+        case Decimal() if column == SHARE_COLUMN:
+            return f"{value:.1%}"
+        case Decimal():
+            return f"{value:,.4f}"
+        case int():
+            return f"{value:,}"

@@ -7,23 +7,22 @@ caller's all the same, and shows in the ledger as usage nobody reported.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable
 from enum import Enum
 from typing import Annotated, Any, TypeGuard, TypeVar
 
 import msgspec
 
+from shared.domain.answer_builder import AnswerBuilder, Part
 from shared.domain.operation import Metered
 from shared.domain.sse import event_data
 from shared.domain.usage_record import TokenUsage, UsageSource
+from shared.domain.visible_answer import VisibleAnswer
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _ABSENT = msgspec.Raw()
 _NULL = msgspec.Raw(b"null")
 _LABEL_LIMIT = 256
-
-# What is kept of an answer's text in case it must be counted. More than any model writes.
-TEXT_LIMIT = 8 * 1024 * 1024
 
 # An upstream that lies must not cost us the row: what no Int64 column holds is not a count.
 # Of two that are, the sum is one too.
@@ -33,14 +32,20 @@ _Count = Annotated[int, msgspec.Meta(ge=0, le=_COUNT_LIMIT)]
 # Events that end a Responses stream.
 # https://platform.openai.com/docs/api-reference/responses-streaming
 _LAST_RESPONSE_EVENTS = frozenset({"response.completed", "response.incomplete", "response.failed", "error"})
-_TEXT_EVENTS = frozenset(
-    {
-        "response.output_text.delta",
-        "response.refusal.delta",
-        "response.function_call_arguments.delta",
-        "response.reasoning_summary_text.delta",
-    }
-)
+
+# Events that bring a piece of an output item, and what it is a piece of.
+_PIECES = {
+    "response.output_text.delta": Part.TEXT,
+    "response.refusal.delta": Part.REFUSAL,
+    "response.function_call_arguments.delta": Part.ARGUMENTS,
+    "response.custom_tool_call_input.delta": Part.ARGUMENTS,
+}
+_SUMMARY_EVENT = "response.reasoning_summary_text.delta"
+_ITEM_EVENT = "response.output_item.added"
+
+# Output items whose tokens show, or are reasoning; every other is of a tool that the service runs.
+_VISIBLE_ITEMS = frozenset({"message", "function_call", "custom_tool_call", "reasoning"})
+_CALL_ITEMS = frozenset({"function_call", "custom_tool_call"})
 
 
 class Sight(Enum):
@@ -54,22 +59,30 @@ class Sight(Enum):
 class CompletionWatcher:
     """One answer's facts. Feed it either the whole body or the events of its stream."""
 
-    __slots__ = ("_metered", "_text_length", "_texts", "error_code", "finish_reason", "is_complete", "model", "usage")
+    __slots__ = (
+        "_answer",
+        "_metered",
+        "error_code",
+        "finish_reason",
+        "is_complete",
+        "model",
+        "service_tier",
+        "usage",
+    )
 
     def __init__(self, metered: Metered | None) -> None:
         self._metered = metered
-        self._texts: dict[int, list[str]] = {}
-        self._text_length = 0
+        self._answer = AnswerBuilder()
         self.model: str | None = None
         self.usage: TokenUsage | None = None
         self.finish_reason: str | None = None
         self.error_code: str | None = None
+        self.service_tier: str | None = None
         self.is_complete = False
 
-    @property
-    def texts(self) -> Sequence[Sequence[str]]:
-        """The visible pieces of the answer, a list a choice, up to TEXT_LIMIT characters."""
-        return [self._texts[index] for index in sorted(self._texts)]
+    def answer(self) -> VisibleAnswer:
+        """Return what was seen so far, to count it by."""
+        return self._answer.build()
 
     def see_body(self, body: bytes | bytearray) -> None:
         """Take in a whole answer that is no stream."""
@@ -104,8 +117,7 @@ class CompletionWatcher:
 
     def _see_response_event(self, event: _Answer) -> Sight:
         kind = _label(event.type)
-        if kind in _TEXT_EVENTS:
-            self._keep_text(0, event.delta)
+        self._see_piece(kind, event)
         if response := _decode(event.response, _Answer):
             self._see_answer(response)
         if kind not in _LAST_RESPONSE_EVENTS:
@@ -120,6 +132,9 @@ class CompletionWatcher:
         self.model = _label(answer.model) or self.model
         self.usage = _reported(answer.usage) or self.usage
         self.error_code = error_code(answer.error) or self.error_code
+        # Until an answer is complete it may say `auto`: that was asked for, and is not yet what served it.
+        if answer.service_tier != "auto":
+            self.service_tier = _label(answer.service_tier) or self.service_tier
         if self._metered is Metered.RESPONSES:
             self.finish_reason = _label(answer.status) or self.finish_reason
 
@@ -130,32 +145,53 @@ class CompletionWatcher:
                 self._see_choice(choice)
         return bool(choices)
 
+    def _see_piece(self, kind: str | None, event: _Answer) -> None:
+        if part := _PIECES.get(kind or ""):
+            self._answer.saw(0)
+            self._answer.add(0, part, event.delta, _which(event, part))
+        elif kind == _SUMMARY_EVENT:
+            self._answer.add_summary(event.delta)
+        elif kind == _ITEM_EVENT and (item := _decode(event.item, _OutputItem)):
+            self._answer.saw(0)
+            self._see_item(item, _index(event.output_index))
+
     def _see_output(self, answer: _Answer) -> None:
-        for item in _decode(answer.output, list[_OutputItem]) or []:
-            for part in _list(item.content):
-                self._keep_text(0, _dict(part).get("text"))
-                self._keep_text(0, _dict(part).get("refusal"))
-            self._keep_text(0, item.name)
-            self._keep_text(0, item.arguments)
+        for index, item in enumerate(_decode(answer.output, list[_OutputItem]) or []):
+            self._answer.saw(0, self.finish_reason)
+            self._see_item(item, index)
+
+    def _see_item(self, item: _OutputItem, index: int) -> None:
+        kind = _label(item.type)
+        self._answer.has_built_in_items |= kind is not None and kind not in _VISIBLE_ITEMS
+        self._answer.has_reasoned |= kind == "reasoning"
+        if kind in _CALL_ITEMS:
+            arguments = item.input if isinstance(item.input, str) else item.arguments
+            self._answer.add_call(0, {"name": item.name, "arguments": arguments}, index)
+        for number, part in enumerate(map(_dict, _list(item.content))):
+            self._answer.add(0, Part.TEXT, part.get("text"), (index, number))
+            self._answer.add(0, Part.REFUSAL, part.get("refusal"))
+        for part in map(_dict, _list(item.summary)):
+            self._answer.add_summary(part.get("text"))
 
     def _see_choice(self, choice: _Choice) -> None:
-        self.finish_reason = _label(choice.finish_reason) or self.finish_reason
-        index = choice.index if isinstance(choice.index, int) else 0
-        self._keep_text(index, choice.text)
+        reason = _label(choice.finish_reason)
+        self.finish_reason = reason or self.finish_reason
+        index = _index(choice.index)
+        self._answer.saw(index, reason)
+        self._answer.add(index, Part.TEXT, choice.text)
         message = _decode(choice.delta, _Message) or _decode(choice.message, _Message)
-        if message is None:
-            return
-        self._keep_text(index, message.content)
-        self._keep_text(index, message.refusal)
-        for call in _list(message.tool_calls):
-            function = _dict(_dict(call).get("function"))
-            self._keep_text(index, function.get("name"))
-            self._keep_text(index, function.get("arguments"))
+        if message is not None:
+            self._see_message(index, message)
 
-    def _keep_text(self, index: int, text: Any) -> None:
-        if isinstance(text, str) and (kept := text[: TEXT_LIMIT - self._text_length]):
-            self._text_length += len(kept)
-            self._texts.setdefault(index, []).append(kept)
+    def _see_message(self, index: int, message: _Message) -> None:
+        self._answer.add(index, Part.TEXT, message.content)
+        self._answer.add(index, Part.REFUSAL, message.refusal)
+        self._answer.add_legacy_call(index, _dict(message.function_call))
+        self._answer.has_audio |= bool(message.audio)
+        for number, call in enumerate(map(_dict, _list(message.tool_calls))):
+            # A whole answer does not number its calls, a chunk does. A custom tool has an input for arguments.
+            function = _dict(call.get("function")) or _custom(_dict(call.get("custom")))
+            self._answer.add_call(index, function, _index(call.get("index"), number))
 
 
 class _Answer(msgspec.Struct):
@@ -171,6 +207,10 @@ class _Answer(msgspec.Struct):
     output: msgspec.Raw = _ABSENT
     status: Any = None
     code: Any = None
+    service_tier: Any = None
+    item: msgspec.Raw = _ABSENT
+    output_index: Any = 0
+    content_index: Any = 0
 
 
 class _Choice(msgspec.Struct):
@@ -185,12 +225,17 @@ class _Message(msgspec.Struct):
     content: Any = None
     refusal: Any = None
     tool_calls: Any = None
+    function_call: Any = None
+    audio: Any = None
 
 
 class _OutputItem(msgspec.Struct):
+    type: Any = None
     content: Any = None
+    summary: Any = None
     name: Any = None
     arguments: Any = None
+    input: Any = None
 
 
 class _Usage(msgspec.Struct):
@@ -253,6 +298,9 @@ def _reported(raw: msgspec.Raw) -> TokenUsage | None:
         total_tokens=_first(usage.total_tokens, _total(prompt, completion)),
         cached_tokens=_part("cached_tokens", usage.prompt_tokens_details, usage.input_tokens_details),
         reasoning_tokens=_part("reasoning_tokens", usage.completion_tokens_details, usage.output_tokens_details),
+        cache_write_tokens=_rare("cache_write_tokens", usage.prompt_tokens_details, usage.input_tokens_details),
+        audio_prompt_tokens=_rare("audio_tokens", usage.prompt_tokens_details, usage.input_tokens_details),
+        audio_completion_tokens=_rare("audio_tokens", usage.completion_tokens_details, usage.output_tokens_details),
         source=UsageSource.REPORTED,
     )
 
@@ -272,9 +320,30 @@ def _part(name: str, *details: Any) -> int | None:
     return next((count for count in counts if _is_count(count)), None)
 
 
+def _rare(name: str, *details: Any) -> int | None:
+    """Return a part that few calls have. Azure names it in every answer, mostly as 0, which no row need hold."""
+    return _part(name, *details) or None
+
+
 def _is_count(value: Any) -> TypeGuard[int]:
     # JSON's `true` is an int to Python.
     return type(value) is int and 0 <= value <= _COUNT_LIMIT
+
+
+def _which(event: _Answer, part: Part) -> Hashable:
+    """Return which message or call an event adds to. There is one refusal, whatever it comes in pieces of."""
+    if part is Part.REFUSAL:
+        return 0
+    item = _index(event.output_index)
+    return (item, _index(event.content_index)) if part is Part.TEXT else item
+
+
+def _custom(tool: dict[Any, Any]) -> dict[Any, Any]:
+    return {"name": tool.get("name"), "arguments": tool.get("input")}
+
+
+def _index(value: Any, default: int = 0) -> int:
+    return value if type(value) is int else default
 
 
 def _label(value: Any) -> str | None:

@@ -130,6 +130,12 @@ class OurError(LedgerError):
     code = "internal_error"
 
 
+class LineUnreadable(LedgerError):
+    """A line of Azure's logs cannot be understood. Its text is in no message: it may hold a prompt."""
+
+    code = "line_unreadable"
+
+
 class ShuttingDown(OurError):
     """The worker has been told to stop and takes no new calls; another one will."""
 

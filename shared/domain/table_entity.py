@@ -8,6 +8,7 @@ https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-ser
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ class Int64(int):
     __slots__ = ()
 
 
-Value = str | bool | int | datetime
+Value = str | bool | int | float | datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,14 +49,14 @@ class TableEntity:
     properties: Mapping[str, Value]
 
 
-def storable_text(text: str) -> str:
+def storable_text(text: str, max_length: int = MAX_TEXT_LENGTH) -> str:
     """
     Return text that came from outside in a form the service takes.
 
-    It is cut to MAX_TEXT_LENGTH characters; lone surrogates, line ends, control and non-characters
+    It is cut to `max_length` characters; lone surrogates, line ends, control and non-characters
     become U+FFFD. A hostile label must never cost a record.
     """
-    text = text[:MAX_TEXT_LENGTH]
+    text = text[:max_length]
     # Nothing printable is in the pattern, and nearly all text is printable.
     return text if text.isprintable() else _NOT_IN_TEXT.sub("\ufffd", text)
 
@@ -107,11 +108,13 @@ def _string_size(name: str, text: str) -> int:
     return 4 + 2 * units
 
 
-def _size(name: str, value: int | datetime) -> int:
+def _size(name: str, value: float | datetime) -> int:
     if isinstance(value, bool):
         return 1
     if isinstance(value, datetime):
         return _time_size(name, value)
+    if isinstance(value, float):
+        return _double_size(name, value)
     return _number_size(name, value)
 
 
@@ -120,6 +123,13 @@ def _time_size(name: str, time: datetime) -> int:
         raise StorageRejected(f"property {name!r} is a time without a time zone")
     if time < _FIRST_TIME:
         raise StorageRejected(f"property {name!r} is a time before 1601")
+    return 8
+
+
+def _double_size(name: str, number: float) -> int:
+    if not math.isfinite(number):
+        # The service has words for these, which JSON has not.
+        raise StorageRejected(f"property {name!r} is no finite number")
     return 8
 
 

@@ -78,6 +78,20 @@ NOT_CHARGED = Charge()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CountAudit:
+    """
+    Our own count of a call whose usage Azure reported, to see where the two part.
+
+    A part of it that cannot be counted whole is None. `shape` is the kind of request, as `plain` or `image+tools`.
+    """
+
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    method: str
+    shape: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCall:
     """
     A call that has begun: all that is known before its first byte goes upstream.
@@ -131,3 +145,4 @@ class UsageRecord:
     spilled_over: bool = False
     response_bytes: int = 0
     charge: Charge = NOT_CHARGED
+    audit: CountAudit | None = None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
+from shared.domain.pricing import add_usd
 from shared.domain.usage_record import Outcome, UsageRecord, UsageSource
 
 
@@ -25,7 +28,9 @@ class UsageTotals:
     """
     Sums over records. Tokens count what is known; `calls_uncounted` says of how many calls it is not.
 
-    Cached and reasoning tokens are parts of prompt and completion tokens.
+    Cached and reasoning tokens are parts of prompt and completion tokens. `cost_usd` sums, exactly, what is
+    known, and is None where nothing is; `calls_unpriced` says of how many calls that use tokens it is not.
+    Tokens of provisioned deployments, which have no price, are summed for themselves too.
     """
 
     calls: int = 0
@@ -37,10 +42,13 @@ class UsageTotals:
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     total_tokens: int = 0
+    cost_usd: Decimal | None = None
+    calls_unpriced: int = 0
+    provisioned_tokens: int = 0
 
     def add(self, record: UsageRecord) -> None:
         """Add one record."""
-        usage = record.usage
+        usage, charge = record.usage, record.charge
         self.calls += 1
         self.calls_failed += record.outcome is not Outcome.COMPLETED
         self.calls_estimated += usage.source in {UsageSource.ESTIMATED, UsageSource.PARTIAL}
@@ -50,6 +58,20 @@ class UsageTotals:
         self.cached_tokens += usage.cached_tokens or 0
         self.reasoning_tokens += usage.reasoning_tokens or 0
         self.total_tokens += usage.total_tokens or 0
+        self.cost_usd = add_usd(self.cost_usd, charge.cost_usd)
+        self.calls_unpriced += _is_unpriced(record)
+        self.provisioned_tokens += _provisioned_tokens(record)
+
+
+def _is_unpriced(record: UsageRecord) -> bool:
+    """Return whether a call costs something and nobody knows how much."""
+    charge = record.charge
+    is_free = record.usage.source is UsageSource.NOT_APPLICABLE
+    return charge.cost_usd is None and not charge.provisioned and not is_free
+
+
+def _provisioned_tokens(record: UsageRecord) -> int:
+    return (record.usage.total_tokens or 0) if record.charge.provisioned else 0
 
 
 TOTAL_COLUMNS = tuple(field.name for field in fields(UsageTotals))
@@ -63,17 +85,30 @@ _KEY_COLUMNS = {
     Dimension.DAY: ("day",),
 }
 _LABEL_COLUMNS = {Dimension.PRINCIPAL: ("principal_name", "principal_kind")}
+# Whose tokens filled a provisioned deployment can be said where a report tells both.
+_SHARE_DIMENSIONS = {Dimension.PRINCIPAL, Dimension.DEPLOYMENT}
+SHARE_COLUMN = "deployment_share"
+_SHARE_PLACES = Decimal("0.000001")
 
 Key = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportRow:
-    """One row: its key, the labels that go with it, and its sums."""
+    """
+    One row: its key, the labels that go with it, and its sums.
+
+    `deployment_share` is the row's part, from 0 to 1, of the tokens of its provisioned deployment in the
+    time of the report, to six places; None where the deployment is not provisioned, or others' tokens are not known.
+    """
 
     key: Key
     labels: tuple[str, ...]
     totals: UsageTotals
+    deployment_share: Decimal | None = None
+
+
+Cell = str | int | Decimal | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +124,19 @@ class UsageReport:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of a row's cells: key, labels, totals."""
-        return (*key_columns(self.by), *_label_columns(self.by), *TOTAL_COLUMNS)
+        """The names of a row's cells: key, labels, totals, and the share where the report has it."""
+        share = (SHARE_COLUMN,) if has_shares(self.by) else ()
+        return (*key_columns(self.by), *_label_columns(self.by), *TOTAL_COLUMNS, *share)
 
-    def cells(self, row: ReportRow) -> tuple[str | int, ...]:
+    def cells(self, row: ReportRow) -> tuple[Cell, ...]:
         """Return a row's cells, in the order of `columns`."""
-        return (*row.key, *row.labels, *(getattr(row.totals, name) for name in TOTAL_COLUMNS))
+        share = (row.deployment_share,) if has_shares(self.by) else ()
+        return (*row.key, *row.labels, *(getattr(row.totals, name) for name in TOTAL_COLUMNS), *share)
+
+
+def has_shares(by: tuple[Dimension, ...]) -> bool:
+    """Return whether a report by these dimensions says who filled a provisioned deployment."""
+    return set(by) >= _SHARE_DIMENSIONS
 
 
 def key_columns(by: tuple[Dimension, ...]) -> tuple[str, ...]:
@@ -110,6 +152,7 @@ class UsageFold:
         self._rows: dict[Key, UsageTotals] = {}
         self._labels: dict[Key, tuple[datetime, tuple[str, ...]]] = {}
         self._totals = UsageTotals()
+        self._provisioned_tokens: Counter[str] = Counter()
 
     def add(self, records: Iterable[UsageRecord]) -> None:
         """Add records."""
@@ -117,22 +160,43 @@ class UsageFold:
             key = tuple(_key(self._by, record))
             self._rows.setdefault(key, UsageTotals()).add(record)
             self._totals.add(record)
+            self._provisioned_tokens[record.call.deployment or ""] += _provisioned_tokens(record)
             self._label(key, record)
 
     def report(
-        self, *, begun_from: datetime, begun_before: datetime, limit: int, after: Key | None = None
+        self,
+        *,
+        begun_from: datetime,
+        begun_before: datetime,
+        limit: int,
+        after: Key | None = None,
+        of_all_principals: bool = False,
     ) -> UsageReport:
-        """Return at most `limit` rows whose keys come after `after`."""
+        """Return at most `limit` rows whose keys come after `after`. Only `of_all_principals` can it have shares."""
         keys = sorted(key for key in self._rows if after is None or key > after)
         page = keys[:limit]
         return UsageReport(
             begun_from=begun_from,
             begun_before=begun_before,
             by=self._by,
-            rows=tuple(ReportRow(key=k, labels=self._labels[k][1], totals=self._rows[k]) for k in page),
+            rows=tuple(self._row(key, with_share=of_all_principals and has_shares(self._by)) for key in page),
             totals=self._totals,
             next_key=page[-1] if len(keys) > limit else None,
         )
+
+    def _row(self, key: Key, *, with_share: bool) -> ReportRow:
+        totals = self._rows[key]
+        return ReportRow(
+            key=key,
+            labels=self._labels[key][1],
+            totals=totals,
+            deployment_share=self._share(key, totals) if with_share else None,
+        )
+
+    def _share(self, key: Key, totals: UsageTotals) -> Decimal | None:
+        deployment = key[key_columns(self._by).index("deployment")]
+        of_all = self._provisioned_tokens[deployment]
+        return (Decimal(totals.provisioned_tokens) / of_all).quantize(_SHARE_PLACES) if of_all else None
 
     def _label(self, key: Key, record: UsageRecord) -> None:
         # The newest record names a principal: names change, ids do not.

@@ -51,7 +51,11 @@ class QueryUsage:
         async for records in pages:
             fold.add(records)
         return fold.report(
-            begun_from=query.begun_from, begun_before=query.begun_before, limit=query.limit, after=query.after
+            begun_from=query.begun_from,
+            begun_before=query.begun_before,
+            limit=query.limit,
+            after=query.after,
+            of_all_principals=object_id is None,
         )
 
 

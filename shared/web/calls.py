@@ -11,7 +11,7 @@ from shared.domain.errors import CallerGone, HeadersTooLarge, PrincipalNotProved
 from shared.domain.relayed_headers import header_value
 from shared.ports import Header
 from shared.usecases.identify_principal import Credentials
-from shared.usecases.relay_call import IncomingCall
+from shared.usecases.incoming_call import IncomingCall
 
 # What the Functions host itself takes (Kestrel's MaxRequestHeadersTotalSize).
 MAX_HEADER_BYTES = 32 * 1024

@@ -55,6 +55,7 @@ HTTP_ERRORS: dict[type[errors.LedgerError], HttpError] = {
     errors.StorageRejected: HttpError(500, "server_error"),
     errors.KeysUnavailable: HttpError(503, "server_error", retry_after=5),
     errors.OurError: _SERVER_ERROR,
+    errors.LineUnreadable: _SERVER_ERROR,
     errors.ShuttingDown: HttpError(503, "server_error", retry_after=1),
     errors.SettingsInvalid: _SERVER_ERROR,
 }

@@ -12,6 +12,7 @@ import csv
 import io
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from urllib.parse import urlencode
 
 import msgspec
@@ -19,7 +20,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.domain.errors import MalformedRequest
-from shared.domain.usage_report import Dimension, Key, UsageReport, key_columns
+from shared.domain.pricing import decimal_text
+from shared.domain.usage_report import Cell, Dimension, Key, UsageReport, key_columns
 from shared.ports import Clock
 from shared.usecases.identify_principal import IdentifyPrincipal
 from shared.usecases.query_usage import QueryUsage, UsageQuery
@@ -62,11 +64,7 @@ def parse_query(parameters: Mapping[str, str], now: datetime) -> UsageQuery:
     Raises:
         MalformedRequest: naming the parameter that is wrong.
     """
-    month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    begun_from = _time(parameters, "from", month)
-    begun_before = _time(parameters, "to", now + timedelta(seconds=1))
-    if not timedelta(0) < begun_before - begun_from <= timedelta(days=_MAX_DAYS):
-        raise MalformedRequest(f"'to' must be after 'from', and no more than {_MAX_DAYS} days after it")
+    begun_from, begun_before = parse_period(parameters, now)
     by = _dimensions(parameters.get("by", Dimension.PRINCIPAL))
     tenant_id, object_id = _principal(parameters.get("principal"))
     return UsageQuery(
@@ -80,11 +78,32 @@ def parse_query(parameters: Mapping[str, str], now: datetime) -> UsageQuery:
     )
 
 
-def _parameters(request: Request) -> dict[str, str]:
+def parse_period(parameters: Mapping[str, str], now: datetime) -> tuple[datetime, datetime]:
+    """
+    Return from when, and until before when, calls are asked for: without either, this month and now.
+
+    Raises:
+        MalformedRequest: naming the parameter that is wrong.
+    """
+    month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    begun_from = _time(parameters, "from", month)
+    begun_before = _time(parameters, "to", now + timedelta(seconds=1))
+    if not timedelta(0) < begun_before - begun_from <= timedelta(days=_MAX_DAYS):
+        raise MalformedRequest(f"'to' must be after 'from', and no more than {_MAX_DAYS} days after it")
+    return begun_from, begun_before
+
+
+def known_parameters(request: Request, known: frozenset[str]) -> dict[str, str]:
+    """Return the parameters of a request. Raises MalformedRequest where one is not known."""
     # `code` is where the Functions platform looks for its own key.
     parameters = {name: value for name, value in request.query_params.items() if name != "code"}
-    if unknown := parameters.keys() - _PARAMETERS:
-        raise MalformedRequest(f"unknown parameter {min(unknown)[:40]!r}; known are {', '.join(sorted(_PARAMETERS))}")
+    if unknown := parameters.keys() - known:
+        raise MalformedRequest(f"unknown parameter {min(unknown)[:40]!r}; known are {', '.join(sorted(known))}")
+    return parameters
+
+
+def _parameters(request: Request) -> dict[str, str]:
+    parameters = known_parameters(request, _PARAMETERS)
     if parameters.get("format", "json") not in _FORMATS:
         raise MalformedRequest("'format' is json or csv")
     return parameters
@@ -160,8 +179,8 @@ def report_body(report: UsageReport, next_page: str | None) -> dict[str, object]
         "from": report.begun_from,
         "to": report.begun_before,
         "by": report.by,
-        "rows": [dict(zip(report.columns, report.cells(row), strict=True)) for row in report.rows],
-        "totals": {field: getattr(report.totals, field) for field in report.totals.__slots__},
+        "rows": [dict(zip(report.columns, map(_plain, report.cells(row)), strict=True)) for row in report.rows],
+        "totals": {field: _plain(getattr(report.totals, field)) for field in report.totals.__slots__},
         "next": next_page and f"usage?{next_page}",
     }
 
@@ -176,13 +195,18 @@ def _csv_response(report: UsageReport, next_page: str | None) -> Response:
     writer = csv.writer(text)
     writer.writerow(report.columns)
     for row in report.rows:
-        writer.writerow([_harmless(cell) for cell in report.cells(row)])
+        writer.writerow([_harmless(_plain(cell)) for cell in report.cells(row)])
     headers = {"cache-control": "no-store"}
     if next_page:
         headers["link"] = f'<usage?{next_page}>; rel="next"'
     return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _harmless(cell: str | int) -> str | int:
+def _plain(cell: Cell) -> str | int | None:
+    """Return a cell as JSON and CSV have it: decimals as text, which no reader rounds."""
+    return decimal_text(cell) if isinstance(cell, Decimal) else cell
+
+
+def _harmless(cell: str | int | None) -> str | int | None:
     """Return a cell that no spreadsheet runs: a name is whatever somebody called themselves."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

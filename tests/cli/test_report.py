@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import aiohttp
 import pytest
@@ -18,7 +20,7 @@ from shared.adapters.table_service import StorageSettings, open_tables
 from shared.adapters.table_transactions import TableTransactions
 from shared.adapters.table_usage_ledger import TableUsageLedger
 from shared.cli.__main__ import app
-from shared.domain.usage_record import UsageRecord
+from shared.domain.usage_record import Charge, UsageRecord
 from tests.adapters.records import record
 
 # A day of our own: other tests share the account.
@@ -67,6 +69,31 @@ def test_a_table_shows_who_used_how_many_tokens() -> None:
     alice = next(line.split() for line in lines if "(alice)" in line)
     assert alice[-4:] == ["2", "1,234", "60", "1,294"]
     assert lines[-2].split() == ["3", "1,239", "90", "1,329"]
+
+
+def test_costs_and_shares_are_shown_where_there_are_any(azurite: Azurite) -> None:
+    """Before prices are known, three columns of nothing would hide what is there."""
+    day = DAY + timedelta(days=1)
+    records = [
+        _charged(record("r4", begun_at=day, object_id="alice"), Charge(cost_usd=Decimal("1234.5"))),
+        _charged(record("r5", begun_at=day, object_id="alice"), Charge(provisioned=True)),
+        _charged(record("r6", begun_at=day, object_id="bob"), Charge(provisioned=True)),
+        record("r7", begun_at=day, object_id="bob"),
+    ]
+    asyncio.run(_write(azurite.connection_string, records))
+    period = ("--from", "2031-05-07", "--to", "2031-05-08", "--by", "principal,deployment")
+    plain, priced = run(*PERIOD).stdout, run(*period, columns=200).stdout
+    heading = next(line for line in priced.splitlines() if line.startswith(" principal"))
+    alice, bob = (next(line.split() for line in priced.splitlines() if name in line) for name in ("(alice)", "(bob)"))
+
+    assert "USD" not in plain
+    assert heading.split()[-5:] == ["cost", "(USD)", "unpriced", "provisioned", "share"]
+    assert alice[-4:] == ["1,234.5000", "0", "42", "50.0%"]
+    assert bob[-4:] == ["-", "1", "42", "50.0%"]
+
+
+def _charged(each: UsageRecord, charge: Charge) -> UsageRecord:
+    return replace(each, charge=charge)
 
 
 def test_json_has_every_column() -> None:

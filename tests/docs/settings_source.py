@@ -8,7 +8,7 @@ from typing import Any
 
 from shared import settings
 
-_READS = {"text", "words", "flag", "url", "choice", "number"}
+_READS = {"text", "words", "flag", "url", "choice", "number", "parsed", "share"}
 
 
 def settings_read() -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ from shared.adapters.usage_columns import usage_entity
 from shared.domain.errors import LedgerError
 from shared.domain.gateway_key import GatewayKey
 from shared.domain.principal import Principal, PrincipalKind
-from shared.domain.usage_record import NOT_CHARGED, OpenCall, Outcome, TokenUsage, UsageRecord, UsageSource
+from shared.domain.usage_record import Charge, CountAudit, OpenCall, Outcome, TokenUsage, UsageRecord, UsageSource
 from shared.web.errors import HTTP_ERRORS
 
 _Kind = TypeVar("_Kind")
@@ -74,12 +75,13 @@ def _codes() -> dict[str, str]:
 def _full(kind: type[_Kind], **values: Any) -> _Kind:
     """Return a dataclass with every field set."""
     samples = {
+        "CountAudit": CountAudit(prompt_tokens=1, completion_tokens=1, method="m", shape="s"),
         "datetime": NOW,
         "int": 1,
         "bool": True,
         "Outcome": Outcome.COMPLETED,
         "TokenUsage": _usage(),
-        "Charge": NOT_CHARGED,
+        "Charge": Charge(cost_usd=Decimal("0.00135"), price_source="p", provisioned=True),
         "str": "x",
     }
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]

@@ -303,6 +303,42 @@ def test_an_odd_part_hides_no_count(odd: Any) -> None:
     )
 
 
+def test_tokens_that_few_calls_have_are_read() -> None:
+    """They cost more than others. Where there are none, as in most answers, their columns are left out."""
+    usage = {
+        "prompt_tokens": 30,
+        "completion_tokens": 20,
+        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 9, "cache_write_tokens": 12},
+        "completion_tokens_details": {"audio_tokens": 0, "reasoning_tokens": 0},
+    }
+    read = reported_usage(usage)
+
+    assert read is not None
+    assert (read.audio_prompt_tokens, read.cache_write_tokens, read.audio_completion_tokens) == (9, 12, None)
+    assert (read.cached_tokens, read.reasoning_tokens) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("tiers", "read"),
+    [
+        ([], None),
+        (["auto"], None),
+        (["auto", "priority"], "priority"),
+        (["default", None], "default"),
+        ([3, {}, ""], "3"),
+    ],
+)
+def test_the_tier_is_the_one_that_served_not_the_one_asked_for(tiers: list[Any], read: str | None) -> None:
+    """A Responses stream begins with what was asked for, `auto`, and ends with what was had."""
+    stream = b"".join(
+        b"data: " + json.dumps({"type": "response.in_progress", "response": {"service_tier": tier}}).encode() + b"\n\n"
+        for tier in tiers
+    )
+    watcher, _ = watched_stream(Metered.RESPONSES, stream)
+
+    assert watcher.service_tier == read
+
+
 @pytest.mark.parametrize("details", [None, {}, [], "x", 3, {"cached_tokens": None}])
 def test_null_details_are_unknown_parts(details: Any) -> None:
     """Some deployments send null, some leave them out; neither is 0 cached tokens."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
 from random import Random
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.principal import Principal, PrincipalKind
-from shared.domain.usage_record import OpenCall, Outcome, TokenUsage, UsageRecord, UsageSource
+from shared.domain.usage_record import NOT_CHARGED, Charge, OpenCall, Outcome, TokenUsage, UsageRecord, UsageSource
 from shared.domain.usage_report import TOTAL_COLUMNS, Dimension, Key, ReportRow, UsageFold, UsageReport, key_columns
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -27,6 +29,7 @@ def record(
     operation: str = "chat.completions",
     outcome: Outcome = Outcome.COMPLETED,
     usage: TokenUsage | None = None,
+    charge: Charge = NOT_CHARGED,
 ) -> UsageRecord:
     principal = Principal(tenant_id="tenant", object_id=object_id, kind=PrincipalKind.USER, name=name)
     call = OpenCall(
@@ -45,6 +48,7 @@ def record(
         outcome=outcome,
         usage=usage or TokenUsage(prompt_tokens=3, total_tokens=3, source=UsageSource.REPORTED),
         model=model,
+        charge=charge,
     )
 
 
@@ -58,6 +62,11 @@ usages = st.builds(
     reasoning_tokens=counts,
     source=st.sampled_from(UsageSource),
 )
+charges = st.builds(
+    Charge,
+    cost_usd=st.none() | st.decimals(0, 10**12, places=18),
+    provisioned=st.booleans(),
+)
 records = st.builds(
     record,
     object_id=st.sampled_from(["alice", "bob", "carol"]),
@@ -68,6 +77,7 @@ records = st.builds(
     operation=st.sampled_from(["chat.completions", "embeddings"]),
     outcome=st.sampled_from(Outcome),
     usage=usages,
+    charge=charges,
 )
 breakdowns = st.permutations(list(Dimension)).flatmap(
     lambda dimensions: st.integers(0, len(dimensions)).map(lambda count: tuple(dimensions[:count]))
@@ -81,8 +91,16 @@ def folded(by: tuple[Dimension, ...], *pages: Sequence[UsageRecord]) -> UsageFol
     return fold
 
 
-def report(fold: UsageFold, *, limit: int = 1000, after: Key | None = None) -> UsageReport:
-    return fold.report(begun_from=MONDAY, begun_before=MONDAY + timedelta(days=7), limit=limit, after=after)
+def report(
+    fold: UsageFold, *, limit: int = 1000, after: Key | None = None, of_all_principals: bool = True
+) -> UsageReport:
+    return fold.report(
+        begun_from=MONDAY,
+        begun_before=MONDAY + timedelta(days=7),
+        limit=limit,
+        after=after,
+        of_all_principals=of_all_principals,
+    )
 
 
 def cell(record: UsageRecord, dimension: Dimension) -> Key:
@@ -97,22 +115,30 @@ def cell(record: UsageRecord, dimension: Dimension) -> Key:
     }[dimension]
 
 
-def summed(records: Sequence[UsageRecord]) -> tuple[int, ...]:
+def summed(records: Sequence[UsageRecord]) -> tuple[int | Fraction | None, ...]:
     """Return the totals of records, column by column."""
     rules: dict[str, Callable[[UsageRecord], int]] = {
+        "calls_unpriced": lambda r: (
+            r.charge.cost_usd is None and not r.charge.provisioned and r.usage.source != "not_applicable"
+        ),
+        "provisioned_tokens": lambda r: (r.usage.total_tokens or 0) * r.charge.provisioned,
         "calls": lambda _: 1,
         "calls_failed": lambda r: r.outcome != "completed",
         "calls_estimated": lambda r: r.usage.source in ("estimated", "partial"),
         "calls_uncounted": lambda r: r.usage.source == "unavailable",
     }
+    costs = [Fraction(r.charge.cost_usd) for r in records if r.charge.cost_usd is not None]
     return tuple(
-        sum(rules[column](r) if column in rules else getattr(r.usage, column) or 0 for r in records)
+        (sum(costs) if costs else None)
+        if column == "cost_usd"
+        else sum(rules[column](r) if column in rules else getattr(r.usage, column) or 0 for r in records)
         for column in TOTAL_COLUMNS
     )
 
 
-def totals(row: ReportRow | UsageReport) -> tuple[int, ...]:
-    return tuple(getattr(row.totals, column) for column in TOTAL_COLUMNS)
+def totals(row: ReportRow | UsageReport) -> tuple[int | Fraction | None, ...]:
+    cells = (getattr(row.totals, column) for column in TOTAL_COLUMNS)
+    return tuple(Fraction(cell) if isinstance(cell, Decimal) else cell for cell in cells)
 
 
 @given(breakdowns, st.lists(records, max_size=20))
@@ -188,6 +214,52 @@ def test_what_is_not_known_is_not_a_count() -> None:
 
     assert (found.calls, found.calls_uncounted, found.calls_estimated) == (3, 1, 1)
     assert (found.prompt_tokens, found.completion_tokens, found.total_tokens) == (7, 0, 0)
+
+
+def provisioned(object_id: str, tokens: int, deployment: str = "ptu") -> UsageRecord:
+    return record(
+        object_id=object_id,
+        deployment=deployment,
+        usage=TokenUsage(total_tokens=tokens, source=UsageSource.REPORTED),
+        charge=Charge(provisioned=True),
+    )
+
+
+def test_a_provisioned_deployment_is_shared_out_by_tokens() -> None:
+    """Its hours are paid for whoever uses them: what a principal is charged is its part."""
+    rows = [provisioned("alice", 300), provisioned("bob", 600), provisioned("alice", 100), record(deployment="gpt")]
+    by = (Dimension.DEPLOYMENT, Dimension.PRINCIPAL)
+
+    shares = {(row.key[0], row.key[2]): row.deployment_share for row in report(folded(by, rows), limit=10).rows}
+
+    assert shares == {
+        ("gpt", "alice"): None,
+        ("ptu", "alice"): Decimal("0.4"),
+        ("ptu", "bob"): Decimal("0.6"),
+    }
+
+
+def test_a_share_is_of_all_rows_not_of_the_page() -> None:
+    """On a page of one row everybody would have used all."""
+    fold = folded((Dimension.PRINCIPAL, Dimension.DEPLOYMENT), [provisioned("alice", 1), provisioned("bob", 3)])
+
+    assert [row.deployment_share for row in report(fold, limit=1).rows] == [Decimal("0.25")]
+
+
+def test_nobody_has_a_share_where_others_tokens_are_not_known() -> None:
+    """A report of one principal does not know the whole."""
+    fold = folded((Dimension.PRINCIPAL, Dimension.DEPLOYMENT), [provisioned("alice", 1)])
+
+    assert [row.deployment_share for row in report(fold, of_all_principals=False).rows] == [None]
+
+
+def test_what_has_no_price_is_not_free() -> None:
+    """A sum of nothing known is not 0 dollars, and a sum of what is known says what it leaves out."""
+    unpriced, priced = record(), record(charge=Charge(cost_usd=Decimal("0.0000001")))
+
+    assert report(folded((), [unpriced])).totals.cost_usd is None
+    assert report(folded((), [unpriced])).totals.calls_unpriced == 1
+    assert report(folded((), [unpriced, priced])).totals.cost_usd == Decimal("0.0000001")
 
 
 @pytest.mark.parametrize(

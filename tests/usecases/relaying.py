@@ -6,11 +6,16 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Sequence
 
+from shared.domain.deployment_models import DeploymentModels
 from shared.domain.principal import Principal, PrincipalKind
 from shared.domain.usage_record import TokenUsage, UsageRecord, UsageSource
 from shared.ports import Header
+from shared.usecases.attempt import Bookkeeping
+from shared.usecases.audit_counts import AuditCounts
+from shared.usecases.incoming_call import IncomingCall
+from shared.usecases.open_attempts import OpenAttempts
 from shared.usecases.pass_on_answer import HangupPolicy, OnHangup, RelayedAnswer
-from shared.usecases.relay_call import IncomingCall, RelayCall, RelayPolicy
+from shared.usecases.relay_call import RelayCall, RelayPolicy
 from tests.fakes import FakeClock, FakeTokenCounter, FakeUpstream, FakeUpstreamResponse, FakeUsageLedger
 
 ALICE = Principal(tenant_id="contoso", object_id="alice", kind=PrincipalKind.USER, name="alice@contoso.example")
@@ -99,18 +104,26 @@ class Bench:
         keep_alive_seconds: float = 60.0,
         shutdown_grace_seconds: float = 0.05,
         max_body_bytes: int = 1000,
+        audit_share: float = 0.0,
     ) -> None:
         self.upstream = FakeUpstream(*answers)  # type: ignore[arg-type]
         self.ledger = FakeUsageLedger()
         self.counter = FakeTokenCounter(ESTIMATE)
         self.clock = FakeClock()
         self.drains = asyncio.Semaphore(drain_max)
+        self.models = DeploymentModels({})
+        self.audits = AuditCounts(ledger=self.ledger, counter=self.counter, share=audit_share)
         ids = itertools.count(1)
         self.relay = RelayCall(
             upstream=self.upstream,
-            ledger=self.ledger,
-            counter=self.counter,
-            clock=self.clock,
+            books=Bookkeeping(
+                ledger=self.ledger,
+                counter=self.counter,
+                clock=self.clock,
+                models=self.models,
+                audits=self.audits,
+                open_attempts=OpenAttempts(),
+            ),
             new_id=lambda: f"call-{next(ids)}",
             policy=RelayPolicy(
                 max_body_bytes=max_body_bytes,

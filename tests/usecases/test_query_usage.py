@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
 from shared.domain.errors import PrincipalNotAllowed, StorageUnavailable
 from shared.domain.principal import Principal, PrincipalKind
+from shared.domain.usage_record import Charge
 from shared.domain.usage_report import Dimension, UsageReport
 from shared.usecases.query_usage import READ_ALL_ROLE, QueryUsage, UsageQuery
 from tests.adapters.records import BEGUN_AT, TENANT_ID, record
@@ -61,6 +64,18 @@ async def test_who_may_read_all_sees_all(records: FakeUsageRecords) -> None:
 
     assert prompt_tokens(report) == {(TENANT_ID, "alice"): 10101, (TENANT_ID, "bob"): 1010}
     assert report.totals.calls == 5
+
+
+async def test_only_who_sees_all_sees_shares(records: FakeUsageRecords) -> None:
+    """Of a provisioned deployment one principal's calls alone would always be the whole."""
+    ledger = FakeUsageLedger()
+    for object_id in ("alice", "bob"):
+        await ledger.end(replace(record(object_id, object_id=object_id), charge=Charge(provisioned=True)))
+    asked = query(by=(Dimension.PRINCIPAL, Dimension.DEPLOYMENT))
+    by_auditor, by_alice = [await QueryUsage(FakeUsageRecords(ledger))(asked, asker) for asker in (AUDITOR, ALICE)]
+
+    assert [row.deployment_share for row in by_auditor.rows] == [Decimal("0.5"), Decimal("0.5")]
+    assert [row.deployment_share for row in by_alice.rows] == [None]
 
 
 async def test_who_may_read_all_may_ask_for_one(records: FakeUsageRecords) -> None:

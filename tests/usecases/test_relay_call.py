@@ -66,6 +66,17 @@ async def test_a_call_is_passed_on_and_charged_to_its_principal() -> None:
     assert (record.call.request_bytes, record.response_bytes) == (len(CHAT_BODY), len(JSON_ANSWER))
 
 
+@pytest.mark.parametrize(("header", "spilled_over"), [(b"true", True), (b"True", True), (b"false", False)])
+async def test_a_row_says_how_azure_served_the_call(header: bytes, spilled_over: bool) -> None:
+    """Its price depends on both."""
+    response = json_answer(JSON_ANSWER[:-1] + b',"service_tier":"priority"}')
+    response.headers = [*response.headers, (b"x-ms-is-spilled-over", header)]
+    bench = Bench(response)
+    await bench.body()
+
+    assert (bench.record.service_tier, bench.record.spilled_over) == ("priority", spilled_over)
+
+
 async def test_the_beginning_is_durable_before_anything_is_sent() -> None:
     """A worker that dies while it sends must leave a trace of the call."""
     bench = Bench(json_answer())
@@ -353,6 +364,6 @@ async def test_what_azure_does_not_report_is_estimated_from_request_and_answer()
     await bench.body()
 
     (counted,) = bench.counter.calls
-    assert (counted.request_body, counted.completion_texts) == (CHAT_BODY, [["Hello"]])
+    assert (counted.request_body, counted.answer.choices[0].texts) == (CHAT_BODY, ("Hello",))
     assert (counted.model, counted.cut) == ("gpt-4o-2024-08-06", False)
     assert bench.record.usage == ESTIMATE

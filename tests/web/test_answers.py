@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.domain.errors import UpstreamCut, UpstreamTimedOut
 from shared.domain.usage_record import Outcome, UsageRecord, UsageSource
+from shared.usecases.incoming_call import IncomingCall
 from shared.usecases.pass_on_answer import OnHangup
-from shared.usecases.relay_call import IncomingCall
 from shared.web.answers import RelayResponse
 from tests.fakes import FakeUpstreamResponse, FakeUsageLedger
 from tests.usecases.relaying import (
@@ -299,7 +300,8 @@ async def test_a_cancelled_task_still_records_and_closes(after: int, times: int)
 async def test_a_task_that_is_cancelled_while_it_records_ends_when_that_is_durable() -> None:
     """The worker may be gone an instant after its last task has ended."""
     bench = Bench(stream_answer(ROLE, LONG), on_hangup=OnHangup.ABORT)
-    bench.relay._ledger = bench.ledger = _SlowLedger()
+    bench.ledger = _SlowLedger()
+    bench.relay._books = replace(bench.relay._books, ledger=bench.ledger)
     caller = Caller()
     responding = asyncio.create_task(_run(RelayResponse(await bench.answer(), body_is_read()), caller))
     await ticks(5)

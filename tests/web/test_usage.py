@@ -7,6 +7,7 @@ import io
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
@@ -18,6 +19,7 @@ from starlette.responses import Response
 
 from shared.domain.errors import MalformedRequest, StorageUnavailable
 from shared.domain.principal import VerifiedClaims
+from shared.domain.usage_record import Charge
 from shared.domain.usage_report import TOTAL_COLUMNS, Dimension
 from shared.usecases.identify_principal import IdentifyPrincipal
 from shared.usecases.query_usage import READ_ALL_ROLE, QueryUsage, UsageQuery
@@ -258,9 +260,34 @@ async def test_csv_has_the_same_rows(usage: Usage, ledger: FakeUsageLedger) -> N
     rows, link = await usage.csv("by=principal,model")
     as_json = (await usage.json("by=principal,model"))["rows"]
 
-    assert rows == [{name: str(cell) for name, cell in row.items()} for row in as_json]
+    assert rows == [{name: "" if cell is None else str(cell) for name, cell in row.items()} for row in as_json]
     assert list(rows[0]) == list(as_json[0])
     assert link is None
+
+
+async def test_costs_are_text_in_full(usage: Usage, ledger: FakeUsageLedger) -> None:
+    """A reader that makes a float of a number would round somebody's bill."""
+    cost = Charge(cost_usd=Decimal("1E-7"), price_source="settings")
+    await ledger.end(replace(record("c1"), charge=cost))
+    await ledger.end(replace(record("c2"), charge=replace(cost, cost_usd=Decimal("12345678901234.50"))))
+    report, (rows, _) = await usage.json(), await usage.csv("")
+
+    assert report["totals"]["cost_usd"] == "12345678901234.5000001"
+    assert (report["totals"]["calls_unpriced"], rows[0]["cost_usd"]) == (0, "12345678901234.5000001")
+
+
+async def test_a_report_by_principal_and_deployment_shares_out_what_is_provisioned(
+    usage: Usage, ledger: FakeUsageLedger
+) -> None:
+    """It has a price by the hour and none by the token."""
+    await ledger.end(replace(record("c1", object_id="alice", prompt_tokens=70), charge=Charge(provisioned=True)))
+    await ledger.end(replace(record("c2", object_id="bob", prompt_tokens=270), charge=Charge(provisioned=True)))
+    report = await usage.json("by=principal,deployment")
+
+    assert [(row["object_id"], row["deployment_share"]) for row in report["rows"]] == [
+        ("alice", "0.25"),
+        ("bob", "0.75"),
+    ]
 
 
 async def test_what_nobody_used_is_an_empty_report(usage: Usage) -> None:

@@ -1,58 +1,97 @@
-"""The completion: what was seen of the answer, and what its end is billed as."""
+"""The completion: what was seen of the answer, and what framed it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from shared.domain.counting.count import NOTHING, Count, TextCounter, Uncounted, lower_bound, unknown
+from shared.domain.counting.count import NOTHING, Count, Uncounted, lower_bound, unknown
 from shared.domain.counting.json_values import JsonObject, object_of
-from shared.domain.model_encoding import ModelFamily
+from shared.domain.counting.response_format import answers_format
+from shared.domain.counting.rules import Rules
+from shared.domain.counting.tool_definitions import forced_function
+from shared.domain.counting.tool_turns import PARALLEL, parallel_arguments, recipient
 from shared.domain.operation import Metered
+from shared.domain.visible_answer import Choice, VisibleAnswer
 
 # How an answer ends that the model itself has ended. None is an answer that did not say.
-_STOPPED = frozenset({"stop", "completed", None})
-_CALLED = frozenset({"tool_calls", "function_call"})
-
-# A tool choice that leaves the model free to answer in words. Under any other it stops without an
-# end that is billed, and says "stop" where it called. The name of a function that was forced is
-# not billed either; the text seen does not tell it apart, so that it is counted: 1 to 4 tokens.
-_FREE_CHOICES = (None, "auto", "none")
+_STOPPED = frozenset({"stop", "completed", "tool_calls", "function_call", None})
 
 
-def count_completion(texts: Sequence[Sequence[str]], count: TextCounter) -> Count:
-    """Return the tokens of the text that was seen, a list of pieces a choice."""
-    if not texts:
-        return unknown(Uncounted.ANSWER)
-    return Count(sum(count("".join(pieces)) for pieces in texts))
-
-
-def count_end(
-    request: JsonObject, metered: Metered, family: ModelFamily, *, finish_reason: str | None, on_azure: bool
+def count_completion(
+    answer: VisibleAnswer, request: JsonObject, rules: Rules, *, cut: bool = False, on_azure: bool = True
 ) -> Count:
-    """Return what one whole choice is billed beyond its text."""
-    if metered is Metered.COMPLETIONS:
-        return unknown(Uncounted.ECHO) if request.get("echo") is True else NOTHING
-    hidden = _count_reasoning(request, family)
-    if finish_reason in _CALLED or request.get("tool_choice") not in _FREE_CHOICES:
-        return hidden + lower_bound(0, Uncounted.TOOL_CALLS)
-    if finish_reason not in _STOPPED:
-        return hidden
-    return hidden + Count(_end_tokens(metered, family, on_azure=on_azure) + _tool_tokens(request, family))
+    """
+    Return the tokens of an answer.
+
+    One that was cut has no end yet: its count is a lower bound, as is any beside hidden reasoning.
+    """
+    if not answer.choices:
+        return unknown(Uncounted.ANSWER)
+    if rules.metered is Metered.COMPLETIONS and request.get("echo") is True:
+        return unknown(Uncounted.ECHO)
+    seen = sum((Count(_count_choice(choice, request, rules, cut=cut)) for choice in answer.choices), NOTHING)
+    if answer.has_reasoned:
+        seen += Count(rules.dialect.reasoned_tokens)
+    ends = 0 if cut else sum(_count_azure_end(choice, rules, on_azure=on_azure) for choice in answer.choices)
+    return seen + Count(ends) + _count_unseen(answer, request, rules)
 
 
-def _count_reasoning(request: JsonObject, family: ModelFamily) -> Count:
-    effort = request.get("reasoning_effort") or object_of(request.get("reasoning")).get("effort")
-    return lower_bound(0, Uncounted.REASONING) if family.reasons and effort != "none" else NOTHING
+def _count_choice(choice: Choice, request: JsonObject, rules: Rules, *, cut: bool) -> int:
+    said = sum(map(rules.count, choice.texts)) + rules.count(choice.refusal)
+    if rules.metered is Metered.COMPLETIONS:
+        return said
+    if choice.tool_calls:
+        return said + _count_calls(choice, request, rules)
+    if cut or choice.finish_reason not in _STOPPED:
+        return said
+    return said + _count_end(request, rules) + (rules.dialect.refusal_tokens if choice.refusal else 0)
 
 
-def _end_tokens(metered: Metered, family: ModelFamily, *, on_azure: bool) -> int:
-    if metered is Metered.RESPONSES:
-        return family.responses_end_tokens
-    return family.chat_end_tokens + (family.azure_end_tokens if on_azure else 0)
+def _count_calls(choice: Choice, request: JsonObject, rules: Rules) -> int:
+    calls = choice.tool_calls
+    if forced_function(request, rules) is not None and rules.dialect.forced_tool_tokens:
+        # The header of the reply is prompt already, as far as the arguments.
+        return rules.dialect.forced_call_tokens + sum(rules.count(call.arguments) for call in calls)
+    if len(calls) > 1 and rules.dialect.merges_made_calls:
+        return rules.dialect.called_tokens + rules.count(PARALLEL) + rules.count(parallel_arguments(calls))
+    return sum(
+        rules.dialect.called_tokens + rules.count(recipient(call.name)) + rules.count(call.arguments) for call in calls
+    )
 
 
-def _tool_tokens(request: JsonObject, family: ModelFamily) -> int:
-    # Who has tools and answers in words bills one token more: 178 of 189 recorded answers of
-    # gpt-4o and gpt-4.1. With "none" it has no tools.
-    has_tools = request.get("tools") and request.get("tool_choice") != "none"
-    return 1 if has_tools and not family.reasons else 0
+def _count_end(request: JsonObject, rules: Rules) -> int:
+    has_tools = _has_tools(request)
+    end = rules.dialect.end_tokens_with_tools if has_tools else rules.dialect.end_tokens
+    answer_format = answers_format(request)
+    # Where it might have called a tool, it is the model that writes in the header what it follows.
+    if answer_format and (has_tools or rules.dialect.names_format_in_answer):
+        return end + answer_format.header_tokens(rules)
+    return end
+
+
+def _has_tools(request: JsonObject) -> bool:
+    # With "none" it has no tools.
+    choice = request.get("tool_choice", request.get("function_call"))
+    return choice != "none" and bool(request.get("tools") or request.get("functions"))
+
+
+def _count_azure_end(choice: Choice, rules: Rules, *, on_azure: bool) -> int:
+    is_chat = rules.metered is Metered.CHAT_COMPLETIONS
+    return rules.family.azure_end_tokens if on_azure and is_chat and choice.finish_reason in _STOPPED else 0
+
+
+def _count_unseen(answer: VisibleAnswer, request: JsonObject, rules: Rules) -> Count:
+    """Return that tokens are billed which do not show."""
+    total = NOTHING
+    if rules.family.reasons and _effort(request) != "none":
+        total += lower_bound(0, Uncounted.REASONING)
+    if answer.has_audio:
+        total += lower_bound(0, Uncounted.AUDIO)
+    if any(choice.finish_reason == "content_filter" for choice in answer.choices):
+        total += lower_bound(0, Uncounted.FILTERED)
+    if answer.has_built_in_items:
+        # Neither a lower bound: a web search puts links into the text that nobody is billed for.
+        total += unknown(Uncounted.BUILT_IN_TOOLS)
+    return total
+
+
+def _effort(request: JsonObject) -> object:
+    return request.get("reasoning_effort") or object_of(request.get("reasoning")).get("effort")

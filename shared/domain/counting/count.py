@@ -18,6 +18,7 @@ class Uncounted(StrEnum):
     BUILT_IN_TOOLS = "built-in tools"
     ECHO = "an echoed prompt"
     FILES = "files"
+    FILTERED = "what a content filter took out"
     IMAGES = "images"
     ITEMS = "items of an unknown type"
     REASONING = "hidden reasoning"

@@ -2,50 +2,88 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from shared.domain.counting.count import NOTHING, Count, TextCounter, Uncounted, lower_bound, unknown
+from shared.domain.counting.count import NOTHING, Count, Uncounted, lower_bound, unknown
 from shared.domain.counting.json_values import JsonObject, list_of, object_of, text_of
-from shared.domain.counting.messages import count_call, count_content, count_message
-from shared.domain.model_encoding import ModelFamily
+from shared.domain.counting.messages import count_content, count_message
+from shared.domain.counting.response_format import FormatTooDeep, answers_format
+from shared.domain.counting.rules import Rules
+from shared.domain.counting.tool_definitions import (
+    count_other_tools,
+    count_tool_choice,
+    count_tools_apart,
+    defined_functions,
+)
+from shared.domain.counting.tool_turns import count_call, count_sender, tool_call
 
-# Members that bring in what only the service knows.
+# Members that bring in what only the service knows, or take out what it chooses to.
 # https://learn.microsoft.com/azure/ai-foundry/openai/latest#create-response
-_SERVER_STATE = ("previous_response_id", "conversation", "prompt")
+_SERVER_STATE = ("previous_response_id", "conversation", "prompt", "context_management")
 
-# Tools that the caller runs itself; every other type is the service's, with instructions we never see.
-_CALLERS_TOOLS = frozenset({"function", "custom"})
+# What asks for a summary of the conversation, in the recorded calls of /responses/compact.
+_COMPACTING_TOKENS = 93
+
+# What the service's ids of function calls begin with. Callers that make up calls give them others.
+_CALL_IDS = ("fc_", "call_")
 
 
-def count_responses_prompt(request: JsonObject, family: ModelFamily, count: TextCounter) -> Count:
-    """Return the prompt (input) tokens of a responses request."""
+def count_responses_prompt(request: JsonObject, rules: Rules, *, compacts: bool = False) -> Count:
+    """Return the prompt (input) tokens of a responses request, or of one that compacts a conversation."""
     items = _items(request)
     if not items:
         return unknown(Uncounted.SERVER_STATE if _has_state(request) else Uncounted.REQUEST_UNREADABLE)
-    tokens = sum((_count_item(object_of(item), family, count) for item in items), Count(family.priming_tokens))
-    return tokens + _count_state(request) + _count_tools(request) + _count_format(request)
+    return (
+        Count(rules.family.priming_tokens + (_COMPACTING_TOKENS if compacts else 0))
+        + _count_items(items, rules)
+        + _count_state(request)
+        + count_tools_apart(defined_functions(request), rules)
+        + count_other_tools(request)
+        + count_tool_choice(request, rules)
+        + _count_format(request, rules)
+        + _count_mode(request)
+    )
 
 
-def _items(request: JsonObject) -> list[Any]:
+def _items(request: JsonObject) -> list[JsonObject]:
     """Return the input as a list: instructions go before it as a message of the system."""
     given = request.get("input")
     items = [{"role": "user", "content": given}] if isinstance(given, str) else list_of(given)
     if instructions := text_of(request.get("instructions")):
-        return [{"role": "system", "content": instructions}, *items]
-    return items
+        items = [{"role": "system", "content": instructions}, *items]
+    return [object_of(item) for item in items]
 
 
-def _count_item(item: JsonObject, family: ModelFamily, count: TextCounter) -> Count:
-    kind = item.get("type", "message")
-    if kind == "message":
-        return count_message(item, family, count)
-    if kind == "function_call":
-        return lower_bound(count_call(item, count), Uncounted.TOOL_CALLS)
-    if kind == "function_call_output":
-        return count_content(item.get("output"), count) + lower_bound(0, Uncounted.TOOL_CALLS)
-    if kind == "reasoning":
-        return lower_bound(0, Uncounted.REASONING)
+def _count_items(items: Sequence[JsonObject], rules: Rules) -> Count:
+    names = {text_of(item.get("call_id")): text_of(item.get("name")) for item in items if "name" in item}
+    # Reasoning is shown to the model again until the user speaks; what lies before costs nothing.
+    last_user = max((at for at, item in enumerate(items) if item.get("role") == "user"), default=-1)
+    return sum((_count_item(item, names, rules, is_last=at > last_user) for at, item in enumerate(items)), NOTHING)
+
+
+def _count_item(item: JsonObject, names: dict[str, str], rules: Rules, *, is_last: bool) -> Count:
+    match item.get("type", "message"):
+        case "message":
+            return count_message(item, rules)
+        case "function_call":
+            return Count(count_call(tool_call(item), rules) + _count_stored(item, rules))
+        case "function_call_output":
+            name = names.get(text_of(item.get("call_id")), "")
+            return Count(count_sender(name, rules)) + count_content(item.get("output"), rules)
+        case "reasoning":
+            return lower_bound(0, Uncounted.REASONING) if is_last else NOTHING
     return unknown(Uncounted.ITEMS)
+
+
+def _count_stored(item: JsonObject, rules: Rules) -> int:
+    """Return what a call costs more that comes back as the service wrote it, and not in the caller's words."""
+    if rules.family.reads_harmony:
+        ids = (text_of(item.get("id")), text_of(item.get("call_id")))
+        is_stored = any(name.startswith(_CALL_IDS) for name in ids)
+    else:
+        is_stored = item.get("status") == "completed"
+    return rules.dialect.stored_call_tokens if is_stored else 0
 
 
 def _has_state(request: JsonObject) -> bool:
@@ -56,17 +94,24 @@ def _count_state(request: JsonObject) -> Count:
     return unknown(Uncounted.SERVER_STATE) if _has_state(request) else NOTHING
 
 
-def _count_tools(request: JsonObject) -> Count:
-    return sum((_count_tool(object_of(tool)) for tool in list_of(request.get("tools"))), NOTHING)
-
-
-def _count_tool(tool: JsonObject) -> Count:
-    if text_of(tool.get("type")) in _CALLERS_TOOLS:
-        return lower_bound(0, Uncounted.TOOLS)
-    return unknown(Uncounted.BUILT_IN_TOOLS)
-
-
-def _count_format(request: JsonObject) -> Count:
-    if object_of(object_of(request.get("text")).get("format")).get("type") == "json_schema":
+def _count_format(request: JsonObject, rules: Rules) -> Count:
+    answer_format = answers_format(request)
+    if answer_format is None:
+        return NOTHING
+    frame = rules.dialect.format_tokens
+    try:
+        return (
+            lower_bound(0, Uncounted.RESPONSE_FORMAT) if frame is None else _format(answer_format.text(), frame, rules)
+        )
+    except FormatTooDeep:
         return lower_bound(0, Uncounted.RESPONSE_FORMAT)
-    return NOTHING
+
+
+def _format(text: str, frame: int, rules: Rules) -> Count:
+    return Count(frame + rules.count(text))
+
+
+def _count_mode(request: JsonObject) -> Count:
+    # The mode "pro" brings instructions of its own: 1,531 tokens in the one recorded call.
+    mode: Any = object_of(request.get("reasoning")).get("mode")
+    return lower_bound(0, Uncounted.REASONING) if mode else NOTHING

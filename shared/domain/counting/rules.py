@@ -1,0 +1,23 @@
+"""What counting goes by: a family, the dialect of the API at hand, and who counts text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.domain.counting.count import TextCounter
+from shared.domain.model_encoding import Dialect, ModelFamily
+from shared.domain.operation import Metered
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a call of one API to a model of one family is counted."""
+
+    metered: Metered
+    family: ModelFamily
+    count: TextCounter
+
+    @property
+    def dialect(self) -> Dialect:
+        """What the family adds in this API."""
+        return self.family.responses if self.metered is Metered.RESPONSES else self.family.chat

@@ -1,0 +1,94 @@
+"""Ingest recent logs: all that can have changed since the last look, in every container of logs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from shared.domain.errors import StorageError
+from shared.domain.logs.blob_name import LATENESS, is_sealed, recent_prefixes
+from shared.domain.logs.reading import Checkpoint, Ingested, ListedBlob
+from shared.ports import Checkpoints, Clock, LogBlobs, LogContainers
+from shared.usecases.ingest_log_blob import IngestLogBlob
+
+logger = logging.getLogger(__name__)
+
+# Each holds a part of its blob in memory.
+_CONCURRENT_BLOBS = 4
+# A resource is new once in a while, and to find it takes a listing for each folder above its logs.
+_RESOURCES_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Resources:
+    """What blob names in a container begin with, and since when that is known."""
+
+    prefixes: Sequence[str]
+    listed_at: float
+
+
+class IngestRecentLogs:
+    """
+    Run it every minute, on as many instances as there are.
+
+    A blob or container that fails is logged and stops no other; the next run tries again.
+    """
+
+    def __init__(
+        self,
+        *,
+        blobs: LogBlobs,
+        containers: LogContainers,
+        checkpoints: Checkpoints,
+        ingest: IngestLogBlob,
+        clock: Clock,
+        patterns: Sequence[str],
+    ) -> None:
+        """`patterns` are names of containers, with `*` for any text."""
+        self._blobs = blobs
+        self._containers = containers
+        self._checkpoints = checkpoints
+        self._ingest = ingest
+        self._clock = clock
+        self._patterns = patterns
+        self._resources: dict[str, _Resources] = {}
+        self._readers = asyncio.Semaphore(_CONCURRENT_BLOBS)
+
+    async def __call__(self) -> Ingested:
+        """
+        Ingest what is new, and return what came of it.
+
+        Raises:
+            StorageError: the containers cannot be listed.
+        """
+        done = Ingested()
+        async for container in self._containers.containers(self._patterns):
+            try:
+                done += await self._ingest_container(container)
+            except StorageError as error:
+                logger.warning("logs.not_listed", extra={"container": container, "reason": str(error)})
+        return done
+
+    async def _ingest_container(self, container: str) -> Ingested:
+        changed = [listed async for listed in self._changed(container)]
+        return sum(await asyncio.gather(*map(self._ingest_blob, changed)), Ingested())
+
+    async def _ingest_blob(self, listed: ListedBlob) -> Ingested:
+        blob = listed.blob
+        async with self._readers:
+            try:
+                return await self._ingest(blob, is_sealed=is_sealed(blob.name, self._clock.now()))
+            except StorageError as error:
+                extra = {"container": blob.container, "blob": blob.name, "reason": str(error)}
+                logger.warning("logblob.not_ingested", extra=extra)
+                return Ingested()
+
+    async def _changed(self, container: str) -> AsyncIterator[ListedBlob]:
+        checkpoints: dict[str, Checkpoint] | None = None
+        now = self._clock.now()
+        for resource in await self._resources_of(container):
+            for prefix in recent_prefixes(resource, now):
+                async for listed in self._blobs.under(container, prefix):
+                    ...
