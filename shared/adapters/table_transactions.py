@@ -124,6 +124,10 @@ class TableTransactions:
         delay = max(refusal.retry_after_seconds, backoff * self._jitter())
         if _time() + delay >= deadline:
             raise StorageUnavailable(f"table {table!r} cannot be written: {refusal}, {tries} tries")
+        if refusal.code == TABLE_NOT_FOUND and tries == 1:
+            # The first write to a new account; nothing to be warned of.
+            await self._create(table, deadline)
+            return
         extra = {"table": table, "status": refusal.status, "code": refusal.code, "tries": tries}
         logger.warning("storage.write_retried", extra=extra)
         if refusal.code == TABLE_NOT_FOUND:
