@@ -1,10 +1,12 @@
 """Which trigger runs which use case. It decides nothing."""
 
+from typing import List  # noqa: UP035 - see ingest_log_events
+
 import azure.functions as func
 from azurefunctions.extensions.http.fastapi import Request, Response
 
 from shared import bootstrap
-from shared.settings import sweep_schedule
+from shared.settings import BlobTrigger, log_triggers, sweep_schedule
 from shared.web.platform import close_on_sigterm, mend_platform
 
 mend_platform()
@@ -51,3 +53,44 @@ async def healthz(request: Request) -> Response:
 async def sweep_open_calls(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the worker passes it by name
     """Record the calls of workers that are gone."""
     await (await bootstrap.app()).sweep_open_calls()
+
+
+logs = log_triggers()
+
+
+@app.function_name("ingest_logs")
+@app.timer_trigger("timer", logs.schedule, use_monitor=False)
+async def ingest_logs(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the worker passes it by name
+    """Read what Azure has logged since the last time."""
+    await (await bootstrap.app()).ingest_logs()
+
+
+async def ingest_log_blob(blob: func.InputStream) -> None:
+    """Read what is new in a log blob."""
+    await (await bootstrap.app()).ingest_log_blob(blob.name or "")
+
+
+# One that scans, or the only one that plans with no scan have. It tells of a blob that is new; of one that has
+# grown, only the scan does, and the timer.
+BLOB_SOURCES = {
+    BlobTrigger.POLLING: func.BlobSource.LOGS_AND_CONTAINER_SCAN,
+    BlobTrigger.EVENT_GRID: func.BlobSource.EVENT_GRID,
+}
+for container in logs.containers:
+    trigger = app.blob_trigger("blob", f"{container}/{{name}}", logs.connection, source=BLOB_SOURCES[logs.blobs])
+    app.function_name(f"ingest_{container.replace('-', '_')}")(trigger(ingest_log_blob))
+
+if logs.event_hub:
+    # The worker knows `List` and not `list`. Until an event is stored it comes again, and those behind it wait.
+    @app.function_name("ingest_log_events")
+    @app.event_hub_message_trigger(
+        "events",
+        connection="LogsEventHub",
+        event_hub_name=logs.event_hub,
+        cardinality=func.Cardinality.MANY,
+        consumer_group=logs.consumer_group,
+    )
+    @app.retry("exponential_backoff", max_retry_count="-1", minimum_interval="00:00:05", maximum_interval="00:05:00")
+    async def ingest_log_events(events: List[func.EventHubEvent]) -> None:  # noqa: UP006
+        """Read what Azure has logged to an Event Hub."""
+        await (await bootstrap.app()).ingest_log_events(logs.event_hub, [event.get_body() for event in events])

@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 from shared.adapters.tiktoken_vocabularies import OFFICIAL, VOCABULARIES
-from shared.domain.model_encoding import Encoding
+from shared.domain.model_family import Encoding
 
 # tiktoken's own wheel holds no vocabulary; this one holds copies of the official files.
 _PACKAGE = "bpe-openai==0.1.4"

@@ -7,19 +7,25 @@ import logging
 import random
 import re
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Self
 
 import aiohttp
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.data.tables.aio import TableServiceClient
 from azure.identity.aio import DefaultAzureCredential
+from azure.storage.blob.aio import BlobServiceClient
 from starlette.requests import Request
 from starlette.responses import Response
 
 from shared import VERSION
 from shared.adapters.aiohttp_upstream import AiohttpUpstream, upstream_session
+from shared.adapters.blob_dead_letters import BlobDeadLetters
+from shared.adapters.blob_log_reader import BlobLogReader
+from shared.adapters.blob_service import blob_service
 from shared.adapters.disk_spool import DiskSpool
 from shared.adapters.easy_auth import EasyAuth
 from shared.adapters.entra_token_verifier import EntraTokenVerifier
@@ -27,10 +33,13 @@ from shared.adapters.gateway_key_cache import GatewayKeyCache
 from shared.adapters.json_prices import shipped_prices
 from shared.adapters.system_clock import SystemClock
 from shared.adapters.table_authorization import TableEndpoint
+from shared.adapters.table_checkpoints import TABLE as CHECKPOINTS_TABLE
+from shared.adapters.table_checkpoints import TableCheckpoints
 from shared.adapters.table_deployment_models import TABLE as DEPLOYMENTS_TABLE
 from shared.adapters.table_deployment_models import TableDeploymentModels
 from shared.adapters.table_gateway_keys import TABLE as KEYS_TABLE
 from shared.adapters.table_gateway_keys import TableGatewayKeys
+from shared.adapters.table_log_store import TableLogStore
 from shared.adapters.table_open_calls import TableOpenCalls
 from shared.adapters.table_service import check_tables, table_service
 from shared.adapters.table_transactions import TableTransactions
@@ -40,14 +49,26 @@ from shared.adapters.tiktoken_counter import TiktokenCounter
 from shared.adapters.upstream_credentials import ApiKey, CallersOwn, EntraToken, UpstreamCredential
 from shared.domain.deployment_models import DeploymentModels
 from shared.domain.errors import OurError, SettingsInvalid
+from shared.domain.logs.reading import LogBlob
 from shared.domain.pricing import PriceTable
-from shared.ports import Clock, OpenCalls, UsageLedger
-from shared.settings import EntraSettings, PricingSettings, Settings, UpstreamAuth, UpstreamSettings, read_settings
+from shared.ports import Clock, LogBlobs, OpenCalls, UsageLedger
+from shared.settings import (
+    EntraSettings,
+    LogsSettings,
+    PricingSettings,
+    Settings,
+    UpstreamAuth,
+    UpstreamSettings,
+    read_settings,
+)
 from shared.usecases.attempt import Bookkeeping
 from shared.usecases.audit_counts import AuditCounts
 from shared.usecases.drain_spool import DrainSpool
 from shared.usecases.guarded_ledger import GuardedLedger
 from shared.usecases.identify_principal import IdentifyPrincipal
+from shared.usecases.ingest_log_blob import IngestLogBlob
+from shared.usecases.ingest_log_events import IngestLogEvents
+from shared.usecases.ingest_recent_logs import IngestRecentLogs
 from shared.usecases.learn_models import LearnModels
 from shared.usecases.open_attempts import OpenAttempts
 from shared.usecases.pass_on_answer import HangupPolicy
@@ -56,6 +77,7 @@ from shared.usecases.query_drift import QueryDrift
 from shared.usecases.query_usage import QueryUsage
 from shared.usecases.record_calls import RecordCalls, WhenUnavailable
 from shared.usecases.relay_call import RelayCall, RelayPolicy
+from shared.usecases.store_log_lines import StoreLogLines
 from shared.usecases.sweep_open_calls import SweepOpenCalls
 from shared.web.drift import DriftEndpoint
 from shared.web.errors import error_response
@@ -85,6 +107,9 @@ class App:
     query_drift: Endpoint
     health: Endpoint
     sweep_open_calls: Callable[[], Awaitable[None]]
+    ingest_logs: Callable[[], Awaitable[object]]
+    ingest_log_blob: Callable[[str], Awaitable[object]]
+    ingest_log_events: Callable[[str, Sequence[bytes]], Awaitable[object]]
     close: Callable[[], Awaitable[None]]
 
 
@@ -138,6 +163,34 @@ async def build_app(settings: Settings, *, ledger: UsageLedger | None = None) ->
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogIngestion:
+    """What logs are kept in, wherever they are read from."""
+
+    checkpoints: TableCheckpoints
+    store: StoreLogLines
+    dead_letters: BlobDeadLetters
+
+    @classmethod
+    def over(cls, tables: TableServiceClient, transactions: TableTransactions, blobs: BlobServiceClient) -> Self:
+        """Return it over the ledger's tables and blobs, which whoever opened them closes."""
+        return cls(
+            checkpoints=TableCheckpoints(tables.get_table_client(CHECKPOINTS_TABLE)),
+            store=StoreLogLines(TableLogStore(tables, transactions)),
+            dead_letters=BlobDeadLetters(blobs),
+        )
+
+    def of_blobs(self, blobs: LogBlobs) -> IngestLogBlob:
+        """Return what reads a blob of these."""
+        return IngestLogBlob(
+            blobs=blobs, checkpoints=self.checkpoints, store=self.store, dead_letters=self.dead_letters
+        )
+
+    def of_events(self) -> IngestLogEvents:
+        """Return what reads events."""
+        return IngestLogEvents(store=self.store, dead_letters=self.dead_letters)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Parts:
     """What is opened once and shared."""
 
@@ -151,6 +204,8 @@ class _Parts:
     ledger: UsageLedger
     models: DeploymentModels
     open_calls: OpenCalls
+    logs: LogIngestion
+    log_blobs: BlobLogReader
 
     @classmethod
     async def open(cls, settings: Settings, stack: AsyncExitStack) -> _Parts:
@@ -190,6 +245,10 @@ class _Parts:
             ledger=learning,
             models=models,
             open_calls=open_calls,
+            logs=LogIngestion.over(
+                tables, transactions, await stack.enter_async_context(blob_service(settings.storage, credential))
+            ),
+            log_blobs=BlobLogReader(await stack.enter_async_context(blob_service(settings.logs.storage, credential))),
         )
 
 
@@ -250,8 +309,28 @@ def _assemble(settings: Settings, parts: _Parts, stack: AsyncExitStack) -> App:
         query_drift=DriftEndpoint(identify, QueryDrift(records), parts.clock),
         health=HealthEndpoint(lambda: check_tables(parts.tables), VERSION),
         sweep_open_calls=SweepOpenCalls(parts.open_calls, parts.ledger),
+        ingest_logs=_ingest_recent_logs(settings.logs, parts),
+        ingest_log_blob=partial(_ingest_log_blob, parts),
+        ingest_log_events=parts.logs.of_events(),
         close=stack.aclose,
     )
+
+
+def _ingest_recent_logs(logs: LogsSettings, parts: _Parts) -> IngestRecentLogs:
+    return IngestRecentLogs(
+        blobs=parts.log_blobs,
+        containers=parts.log_blobs,
+        checkpoints=parts.logs.checkpoints,
+        ingest=parts.logs.of_blobs(parts.log_blobs),
+        clock=parts.clock,
+        patterns=logs.containers,
+    )
+
+
+def _ingest_log_blob(parts: _Parts, path: str) -> Awaitable[object]:
+    container, _, name = path.partition("/")
+    blob = LogBlob(account=parts.log_blobs.account, container=container, name=name)
+    return parts.logs.of_blobs(parts.log_blobs)(blob)
 
 
 def _relay_call(settings: Settings, parts: _Parts, books: Bookkeeping) -> RelayCall:
@@ -306,12 +385,20 @@ def _refusal(error: OurError) -> App:
     async def refuse(request: Request) -> Response:  # noqa: ARG001 - an endpoint
         return error_response(error)
 
-    async def fail() -> None:
+    async def fail(*_: object) -> None:
         raise error
 
     async def close() -> None:
         return None
 
     return App(
-        relay_call=refuse, query_usage=refuse, query_drift=refuse, health=refuse, sweep_open_calls=fail, close=close
+        relay_call=refuse,
+        query_usage=refuse,
+        query_drift=refuse,
+        health=refuse,
+        sweep_open_calls=fail,
+        ingest_logs=fail,
+        ingest_log_blob=fail,
+        ingest_log_events=fail,
+        close=close,
     )

@@ -287,6 +287,28 @@ class Upstream(Protocol):
 class LogBlobs(Protocol):
     """The blobs that Azure exports its logs to: append blobs, one per resource, category and hour."""
 
+    def under(self, container: str, prefix: str) -> AsyncIterator[ListedBlob]:
+        """Yield the blobs whose names begin so, by name; none where there is no container. Raises StorageError."""
+        ...
+
+    async def read(self, blob: LogBlob, offset: int, length: int) -> BlobRange | None:
+        """
+        Return at most so many bytes from an offset on, all of one version; None where there is no such blob.
+
+        Raises:
+            StorageError: it cannot be read.
+        """
+        ...
+
+
+class LogContainers(Protocol):
+    """Where those blobs lie: a container for each category, in it a folder for each resource."""
+
+    @property
+    def account(self) -> str:
+        """The name of the storage account."""
+        ...
+
     def containers(self, patterns: Sequence[str]) -> AsyncIterator[str]:
         """
         Yield the containers that are meant: each name, and those that are there for each pattern with a `*`.
@@ -298,23 +320,10 @@ class LogBlobs(Protocol):
 
     def resources(self, container: str) -> AsyncIterator[str]:
         """
-        Yield what the blob names of each resource begin with, up to their year. Nothing where no container is.
+        Yield what the blob names of each resource begin with, up to their year; none where there is no container.
 
         Raises:
             StorageError: they cannot be listed.
-        """
-        ...
-
-    def under(self, container: str, prefix: str) -> AsyncIterator[ListedBlob]:
-        """Yield the blobs whose names begin so, by name. Raises StorageError."""
-        ...
-
-    async def read(self, blob: LogBlob, offset: int, length: int) -> BlobRange | None:
-        """
-        Return at most so many bytes from an offset on, all of one version; None where there is no such blob.
-
-        Raises:
-            StorageError: it cannot be read.
         """
         ...
 

@@ -31,6 +31,12 @@ _URL = re.compile(r"https?://(\[[0-9a-f:.]+]|[a-z0-9_.-]+)(:\d+)?(/\S*)?", re.IG
 # nothing but the endpoint.
 _DEFAULT_AUDIENCES = "https://cognitiveservices.azure.com,https://ai.azure.com"
 
+# As a diagnostic setting names them, and the export of the Activity Log.
+# https://learn.microsoft.com/azure/azure-monitor/platform/resource-logs#send-to-azure-storage
+_DEFAULT_LOGS_CONTAINERS = (
+    "insights-logs-requestresponse,insights-logs-azureopenairequestusage,insights-logs-audit,insights-logs-trace,"
+    "insights-metrics-pt1m,insights-activity-logs"
+)
 
 _EVERY_MINUTE = "0 * * * * *"
 
@@ -96,6 +102,39 @@ class PricingSettings:
     deployments: Mapping[str, Deployment]
 
 
+class BlobTrigger(StrEnum):
+    """What, beside the timer, has a log blob read when it is new or has changed."""
+
+    OFF = "off"
+    POLLING = "polling"
+    EVENT_GRID = "event_grid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogsSettings:
+    """Where Azure exports its logs to. `containers` are names, or patterns with a `*`."""
+
+    storage: StorageSettings
+    containers: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogTriggers:
+    """
+    What has logs read, for the host to bind functions to: a timer, and beside it what is asked for.
+
+    `containers` are those with a blob trigger; `connection` names the settings of their account. Where
+    `event_hub` is empty there is none.
+    """
+
+    schedule: str
+    blobs: BlobTrigger
+    containers: Sequence[str]
+    connection: str
+    event_hub: str
+    consumer_group: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings, read once."""
@@ -106,6 +145,7 @@ class Settings:
     relay: RelaySettings
     ledger: LedgerSettings
     pricing: PricingSettings
+    logs: LogsSettings
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -116,14 +156,17 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         SettingsInvalid: one error that names all that is missing or wrong.
     """
     read = _Reader(environment)
+    storage = _storage(read)
     settings = Settings(
-        storage=_storage(read),
+        storage=storage,
         entra=_entra(read),
         upstream=_upstream(read),
         relay=_relay(read),
         ledger=_ledger(read),
         pricing=_pricing(read),
+        logs=_logs(read, storage),
     )
+    _log_triggers(read)
     read.raise_problems()
     return settings
 
@@ -146,6 +189,11 @@ def sweep_schedule(environment: Mapping[str, str] = os.environ) -> str:
     return _Reader(environment).text("SWEEP_SCHEDULE") or _EVERY_MINUTE
 
 
+def log_triggers(environment: Mapping[str, str] = os.environ) -> LogTriggers:
+    """Return what has logs read. What is wrong here takes its default; `read_settings` names it."""
+    return _log_triggers(_Reader(environment))
+
+
 def _storage(read: _Reader) -> StorageSettings:
     # As the Functions host itself finds it: a connection string, or an identity and an account.
     # https://learn.microsoft.com/azure/azure-functions/functions-reference#connecting-to-host-storage-with-an-identity
@@ -156,9 +204,11 @@ def _storage(read: _Reader) -> StorageSettings:
         endpoint = f"https://{account}.table.core.windows.net"
     if not connection_string and not endpoint:
         read.problem("AzureWebJobsStorage (or AzureWebJobsStorage__accountName) is missing")
+    blob_endpoint = read.url("AzureWebJobsStorage__blobServiceUri")
     return StorageSettings(
         connection_string=connection_string,
         table_endpoint=endpoint,
+        blob_endpoint=blob_endpoint or (endpoint.replace(".table.", ".blob.") if endpoint else None),
         client_id=read.text("AzureWebJobsStorage__clientId"),
     )
 
@@ -222,6 +272,40 @@ def _pricing(read: _Reader) -> PricingSettings:
     )
 
 
+def _logs(read: _Reader, ledgers: StorageSettings) -> LogsSettings:
+    return LogsSettings(storage=_log_storage(read) or ledgers, containers=_log_containers(read))
+
+
+def _log_storage(read: _Reader) -> StorageSettings | None:
+    """Return the account that logs are exported to, None where it is not another than the ledger's."""
+    connection_string = read.text("LogsStorage")
+    account = read.text("LogsStorage__accountName")
+    endpoint = read.url("LogsStorage__blobServiceUri")
+    if account and not endpoint:
+        endpoint = f"https://{account}.blob.core.windows.net"
+    if not connection_string and not endpoint:
+        return None
+    return StorageSettings(connection_string=connection_string, blob_endpoint=endpoint)
+
+
+def _log_containers(read: _Reader) -> list[str]:
+    return sorted(read.words("LOGS_CONTAINERS", _DEFAULT_LOGS_CONTAINERS))
+
+
+def _log_triggers(read: _Reader) -> LogTriggers:
+    blobs = read.choice("INGEST_BLOB_TRIGGER", BlobTrigger.OFF)
+    # A blob trigger takes no pattern for its container.
+    containers = [name for name in _log_containers(read) if "*" not in name]
+    return LogTriggers(
+        schedule=read.text("INGEST_SCHEDULE") or _EVERY_MINUTE,
+        blobs=blobs,
+        containers=[] if blobs is BlobTrigger.OFF else containers,
+        connection="LogsStorage" if _log_storage(read) else "AzureWebJobsStorage",
+        event_hub=read.text("LOGS_EVENT_HUB") or "",
+        consumer_group=read.text("LOGS_CONSUMER_GROUP"),
+    )
+
+
 class _Reader:
     """Reads settings one by one and gathers what is wrong with them."""
 
@@ -234,7 +318,8 @@ class _Reader:
 
     def raise_problems(self) -> None:
         if self._problems:
-            raise SettingsInvalid("; ".join(self._problems))
+            # Some settings are read for two purposes.
+            raise SettingsInvalid("; ".join(dict.fromkeys(self._problems)))
 
     def text(self, name: str) -> str | None:
         return self._environment.get(name, "").strip() or None

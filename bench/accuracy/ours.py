@@ -54,7 +54,7 @@ def _prompt(record: Record, call: CountableCall) -> Iterator[Measured]:
     billed = billed_prompt(record)
     if billed is not None:
         counted = count_prompt(record.request, _rules(call), compacts=call.compacts)
-        yield _measured(record, _shape(record), billed, counted)
+        yield _measured(record, shape_of(record), billed, counted)
 
 
 def _completion(record: Record, call: CountableCall, counted: Count) -> Iterator[Measured]:
@@ -99,7 +99,8 @@ _SHAPES = {
 }
 
 
-def _shape(record: Record) -> str:
+def shape_of(record: Record) -> str:
+    """Return the shape of a request that decides how hard it is to count."""
     shape = set(record.shape)
     if any(part.startswith("tool:") and part != "tool:function" for part in shape):
         return "built-in tools"

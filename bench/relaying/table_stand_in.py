@@ -192,7 +192,11 @@ def _shown(body: bytes, written_at: str) -> bytes:
 
 def _changeset_answer(*parts: bytes) -> bytes:
     head = b"--changesetresponse_x\r\nContent-Type: application/http\r\n\r\n"
-    body = b"--batchresponse_x\r\n\r\n%b--changesetresponse_x--\r\n" % b"".join(head + part + b"\r\n" for part in parts)
+    changeset = b"".join(head + part + b"\r\n" for part in parts)
+    body = (
+        b"--batchresponse_x\r\nContent-Type: multipart/mixed; boundary=changesetresponse_x\r\n\r\n"
+        b"%b--changesetresponse_x--\r\n--batchresponse_x--\r\n" % changeset
+    )
     return answer("202 Accepted", body, "multipart/mixed; boundary=batchresponse_x")
 
 

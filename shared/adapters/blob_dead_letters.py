@@ -1,13 +1,14 @@
 """
 Dead letters in blobs: for each log blob an append blob of JSON lines, a line for each line that could not be read.
 
-    {"account":…,"container":…,"blob":…,"offset":…,"length":…,"reason":…,"raw":"(base64)"}
+    {"account":…,"container":…,"blob":…,"offset":…,"reason":…,"raw":"(base64)"}
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import io
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
@@ -81,11 +82,12 @@ class BlobDeadLetters:
 async def _append(client: BlobClient, block: bytes, length: int) -> bool:
     """Append to a blob of this length; return False where it has another, or is not there."""
     try:
-        await client.append_block(block, appendpos_condition=length)
+        # A stream: aiohttp warns of bytes this many, for they are sent at one go.
+        await client.append_block(io.BytesIO(block), length=len(block), appendpos_condition=length)
     except ResourceNotFoundError:
         return False
     except HttpResponseError as error:
-        if error.error_code != StorageErrorCode.APPEND_POSITION_CONDITION_NOT_MET:
+        if getattr(error, "error_code", None) != StorageErrorCode.APPEND_POSITION_CONDITION_NOT_MET:
             raise
         return False
     return True
@@ -117,10 +119,9 @@ def _encode(blob: LogBlob, letter: DeadLetter) -> bytes:
         "account": blob.account,
         "container": blob.container,
         "blob": blob.name,
-        "offset": letter.offset,
-        "length": letter.length,
+        "offset": letter.line.offset,
         "reason": letter.reason,
-        "raw": base64.b64encode(letter.raw).decode(),
+        "raw": base64.b64encode(letter.line.data).decode(),
     }
     return msgspec.json.encode(line) + b"\n"
 

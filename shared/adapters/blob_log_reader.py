@@ -22,7 +22,7 @@ class BlobLogReader:
 
     def __init__(self, service: BlobServiceClient) -> None:
         self._service = service
-        self._account = service.account_name or ""
+        self.account: str = service.account_name or ""
 
     async def containers(self, patterns: Sequence[str]) -> AsyncIterator[str]:
         """
@@ -61,7 +61,7 @@ class BlobLogReader:
                 folder = above.pop()
                 below = await _folders(client, folder)
                 above += [path for path in below if not path.startswith(_YEAR, len(folder))]
-                if len(below) and any(path.startswith(_YEAR, len(folder)) for path in below):
+                if any(path.startswith(_YEAR, len(folder)) for path in below):
                     yield folder
 
     async def under(self, container: str, prefix: str) -> AsyncIterator[ListedBlob]:
@@ -75,7 +75,7 @@ class BlobLogReader:
         with storage_errors(f"listing container {container!r}"):
             try:
                 async for found in client.list_blobs(prefix):
-                    blob = LogBlob(account=self._account, container=container, name=found.name)
+                    blob = LogBlob(account=self.account, container=container, name=found.name)
                     yield ListedBlob(blob=blob, size=found.size or 0, etag=_bare(found.etag))
             except ResourceNotFoundError:
                 return

@@ -18,7 +18,7 @@ import msgspec
 from azure.data.tables import EntityProperty
 
 from shared.domain.logs.entries import LogEntry
-from shared.domain.logs.keys import LogKey
+from shared.domain.logs.keys import EntryKey
 from shared.domain.table_entity import MAX_STRING_UNITS, Int64, TableEntity, Value, storable_text
 
 _E = TypeVar("_E", bound=LogEntry)
@@ -32,7 +32,7 @@ _NOT_IN_TABLES = re.compile("[\x7f-\x9f\u2028\u2029\ufdd0-\ufdef\ufffe\uffff]")
 _PIECE_LENGTH = MAX_STRING_UNITS // 2
 
 
-def log_entity(key: LogKey, entry: LogEntry) -> TableEntity:
+def log_entity(key: EntryKey, entry: LogEntry) -> TableEntity:
     """Return an entry as a row."""
     properties: dict[str, Value] = {}
     for name, convert in _columns(type(entry)):

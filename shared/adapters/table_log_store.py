@@ -22,7 +22,7 @@ from shared.adapters.table_service import storage_errors
 from shared.adapters.table_wire import Refusal, TableWrite, insert, replace
 from shared.domain.errors import StorageRejected
 from shared.domain.logs.entries import LogEntry
-from shared.domain.logs.keys import LogKey, key_of
+from shared.domain.logs.keys import EntryKey, entry_key
 from shared.domain.logs.merging import richer_of
 from shared.domain.logs.reading import PutOutcome, PutResult
 from shared.domain.table_entity import MAX_BATCH_BYTES, MAX_BATCH_ENTITIES
@@ -59,11 +59,11 @@ class TableLogStore:
         Raises:
             StorageUnavailable: it is not known of all of them.
         """
-        rows: dict[LogKey, _Row] = {}
-        results = [_gather(rows, entry) for entry in entries]
+        rows: dict[EntryKey, _Row] = {}
+        gathered = [_gather(rows, entry) for entry in entries]
         deadline = asyncio.get_running_loop().time() + self._patience_seconds
         await asyncio.gather(*(self._settle(table, group, deadline) for table, group in _groups(rows.values())))
-        return [result or row.result for row, result in results]
+        return [known or row.result for known, row in gathered]
 
     async def _settle(self, table: str, group: list[_Row], deadline: float) -> None:
         """Commit a group of rows, or what is left of it when those are out that are there or are refused."""
@@ -103,7 +103,7 @@ class _Row:
 
     __slots__ = ("entry", "key", "result", "write")
 
-    def __init__(self, key: LogKey, entry: LogEntry) -> None:
+    def __init__(self, key: EntryKey, entry: LogEntry) -> None:
         self.key = key
         self.entry = entry
         self.write: TableWrite | None = None
@@ -135,9 +135,9 @@ class _Row:
         self.result = PutResult(PutOutcome.REFUSED, reason)
 
 
-def _gather(rows: dict[LogKey, _Row], entry: LogEntry) -> tuple[PutResult | None, _Row]:
+def _gather(rows: dict[EntryKey, _Row], entry: LogEntry) -> tuple[PutResult | None, _Row]:
     """Return the row of an entry, and what came of the entry where the row does not tell."""
-    key = key_of(entry)
+    key = entry_key(entry)
     row = rows.get(key)
     if row is None:
         row = rows[key] = _Row(key, entry)

@@ -10,7 +10,8 @@ from functools import partial
 import tiktoken
 
 from shared.adapters.tiktoken_vocabularies import load_encoding
-from shared.domain.model_encoding import Encoding, ModelEncoding, model_encoding
+from shared.domain.model_encoding import ModelEncoding, model_encoding
+from shared.domain.model_family import Encoding
 from shared.domain.token_counting import CountableCall, Counter, estimate_usage, recount_usage
 from shared.domain.usage_record import CountAudit, TokenUsage
 
@@ -44,7 +45,7 @@ class TiktokenCounter:
             OurError: the vocabulary did not ship as it should.
         """
         encoding = model_encoding(call.model, call.metered)
-        if encoding.encoding in self._encodings and _length(call) <= _LONG_CHARACTERS:
+        if encoding.encoding in self._encodings and not _takes_long(call):
             return estimate_usage(call, encoding, self._counter(encoding))
         async with self._in_thread:
             return await asyncio.to_thread(self._estimate, call, encoding)
@@ -75,8 +76,10 @@ class TiktokenCounter:
         return Counter(count=partial(count_tokens, loaded), version=_VERSION)
 
 
-def _length(call: CountableCall) -> int:
-    return len(call.request_body or b"") + call.answer.length
+def _takes_long(call: CountableCall) -> bool:
+    body = call.request_body or b""
+    # A schema of some hundred bytes may refer to itself until it is megabytes.
+    return len(body) + call.answer.length > _LONG_CHARACTERS or b'"$ref"' in body
 
 
 def count_tokens(encoding: tiktoken.Encoding, text: str) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 import tiktoken
 
 from shared.domain.errors import OurError
-from shared.domain.model_encoding import Encoding
+from shared.domain.model_family import Encoding
 
 VOCABULARIES = Path(__file__).parent / "vocabularies"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from shared.cli import keys
+from shared.cli.ingest import ingest
 from shared.cli.report import report
 
 app = typer.Typer(
@@ -14,6 +15,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.command()(report)
+app.command()(ingest)
 app.add_typer(keys.app, name="keys")
 
 

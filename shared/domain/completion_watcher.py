@@ -178,16 +178,22 @@ class CompletionWatcher:
         self.finish_reason = reason or self.finish_reason
         index = _index(choice.index)
         self._answer.saw(index, reason)
-        self._answer.add(index, Part.TEXT, choice.text)
+        if choice.text:
+            self._answer.add(index, Part.TEXT, choice.text)
         message = _decode(choice.delta, _Message) or _decode(choice.message, _Message)
         if message is not None:
             self._see_message(index, message)
 
     def _see_message(self, index: int, message: _Message) -> None:
-        self._answer.add(index, Part.TEXT, message.content)
-        self._answer.add(index, Part.REFUSAL, message.refusal)
-        self._answer.add_legacy_call(index, _dict(message.function_call))
-        self._answer.has_audio |= bool(message.audio)
+        # One of these in nearly every chunk; the others are asked for only where they are.
+        if message.content:
+            self._answer.add(index, Part.TEXT, message.content)
+        if message.refusal:
+            self._answer.add(index, Part.REFUSAL, message.refusal)
+        if message.function_call:
+            self._answer.add_legacy_call(index, _dict(message.function_call))
+        if message.audio:
+            self._answer.has_audio = True
         for number, call in enumerate(map(_dict, _list(message.tool_calls))):
             # A whole answer does not number its calls, a chunk does. A custom tool has an input for arguments.
             function = _dict(call.get("function")) or _custom(_dict(call.get("custom")))

@@ -108,7 +108,7 @@ def _string_size(name: str, text: str) -> int:
     return 4 + 2 * units
 
 
-def _size(name: str, value: float | datetime) -> int:
+def _size(name: str, value: int | float | datetime) -> int:
     if isinstance(value, bool):
         return 1
     if isinstance(value, datetime):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from shared.domain.errors import StorageError
 from shared.domain.logs.blob_name import LATENESS, is_sealed, recent_prefixes
@@ -23,7 +24,7 @@ _RESOURCES_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class _Resources:
-    """What blob names in a container begin with, and since when that is known."""
+    """What blob names in a container begin with, and when, by the monotonic clock, they were listed."""
 
     prefixes: Sequence[str]
     listed_at: float
@@ -72,23 +73,36 @@ class IngestRecentLogs:
         return done
 
     async def _ingest_container(self, container: str) -> Ingested:
-        changed = [listed async for listed in self._changed(container)]
-        return sum(await asyncio.gather(*map(self._ingest_blob, changed)), Ingested())
+        now = self._clock.now()
+        changed = await self._changed(container, now)
+        return sum(await asyncio.gather(*(self._ingest_blob(listed, now) for listed in changed)), Ingested())
 
-    async def _ingest_blob(self, listed: ListedBlob) -> Ingested:
+    async def _ingest_blob(self, listed: ListedBlob, now: datetime) -> Ingested:
         blob = listed.blob
         async with self._readers:
             try:
-                return await self._ingest(blob, is_sealed=is_sealed(blob.name, self._clock.now()))
+                return await self._ingest(blob, is_sealed=is_sealed(blob.name, now))
             except StorageError as error:
                 extra = {"container": blob.container, "blob": blob.name, "reason": str(error)}
                 logger.warning("logblob.not_ingested", extra=extra)
                 return Ingested()
 
-    async def _changed(self, container: str) -> AsyncIterator[ListedBlob]:
-        checkpoints: dict[str, Checkpoint] | None = None
-        now = self._clock.now()
-        for resource in await self._resources_of(container):
-            for prefix in recent_prefixes(resource, now):
-                async for listed in self._blobs.under(container, prefix):
-                    ...
+    async def _changed(self, container: str, now: datetime) -> list[ListedBlob]:
+        """Return the blobs of recent hours that are not as their checkpoint has them."""
+        prefixes = [p for resource in await self._resources_of(container) for p in recent_prefixes(resource, now)]
+        recent = [listed for prefix in prefixes async for listed in self._blobs.under(container, prefix)]
+        if not recent:
+            return []
+        known = await self._checkpoints.of_container(self._containers.account, container, now - LATENESS * 2)
+        return [listed for listed in recent if not _is_read(known.get(listed.blob.name), listed, now)]
+
+    async def _resources_of(self, container: str) -> Sequence[str]:
+        known, now = self._resources.get(container), self._clock.monotonic()
+        if known is None or not known.prefixes or now - known.listed_at >= _RESOURCES_SECONDS:
+            prefixes = [prefix async for prefix in self._containers.resources(container)]
+            known = self._resources[container] = _Resources(prefixes, now)
+        return known.prefixes
+
+
+def _is_read(checkpoint: Checkpoint | None, listed: ListedBlob, now: datetime) -> bool:
+    return checkpoint is not None and checkpoint.has_read(listed, is_sealed=is_sealed(listed.blob.name, now))

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from shared.domain.errors import LineUnreadable
 from shared.domain.logs.entries import LogEntry
-from shared.domain.logs.lines import LogLine
-from shared.domain.logs.parsing import parse_line
-from shared.domain.logs.reading import DeadLetter, Ingested, PutOutcome, PutResult
+from shared.domain.logs.line_reading import parse_line
+from shared.domain.logs.reading import DeadLetter, Ingested, LogLine, PutOutcome, PutResult
 from shared.ports import LogStore
 
 # Parsed at a stretch: some milliseconds, which other calls on this worker can spare.
@@ -42,12 +41,12 @@ class StoreLogLines:
                 entries.append(parse_line(line.data))
                 readable.append(line)
             except LineUnreadable as error:
-                letters.append(_dead_letter(line, str(error)))
+                letters.append(DeadLetter(line, str(error)))
         results = await self._store.put(entries) if entries else []
         for line, result in zip(readable, results, strict=True):
             if result.outcome is PutOutcome.REFUSED:
-                letters.append(_dead_letter(line, result.reason))
-        letters.sort(key=lambda letter: letter.offset)
+                letters.append(DeadLetter(line, result.reason))
+        letters.sort(key=lambda letter: letter.line.offset)
         return _counted(results, len(lines), len(letters)), letters
 
 
@@ -59,7 +58,3 @@ def _counted(results: Sequence[PutResult], lines: int, dead_letters: int) -> Ing
         duplicates=outcomes.count(PutOutcome.DUPLICATE),
         dead_letters=dead_letters,
     )
-
-
-def _dead_letter(line: LogLine, reason: str) -> DeadLetter:
-    return DeadLetter(offset=line.offset, length=len(line.data), reason=reason, raw=line.data)

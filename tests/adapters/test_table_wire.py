@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.adapters.table_wire import Refusal, TableWrite, delete, insert, read_answer, upsert, write_request
+from shared.adapters.table_wire import Refusal, TableWrite, delete, insert, read_answer, replace, upsert, write_request
 from shared.domain.errors import StorageRejected
 from shared.domain.table_entity import Int64, TableEntity, Value
 
@@ -26,7 +26,7 @@ def test_values_carry_the_type_that_json_cannot_show() -> None:
     """Without it a large number comes back as text, and a time too."""
     time = datetime(2026, 11, 23, 10, 1, 2, tzinfo=timezone(timedelta(hours=1)))
 
-    assert json.loads(write(n=7, big=Int64(7), yes=True, text="Grüße", at=time).body) == {
+    assert json.loads(write(n=7, big=Int64(7), yes=True, text="Grüße", at=time, half=0.5, whole=5.0).body) == {
         "PartitionKey": "p",
         "RowKey": "r",
         "n": 7,
@@ -36,6 +36,10 @@ def test_values_carry_the_type_that_json_cannot_show() -> None:
         "text": "Grüße",
         "at": "2026-11-23T09:01:02.000000Z",
         "at@odata.type": "Edm.DateTime",
+        "half": 0.5,
+        "half@odata.type": "Edm.Double",
+        "whole": 5.0,
+        "whole@odata.type": "Edm.Double",
     }
 
 
@@ -61,6 +65,16 @@ def test_an_insert_names_its_row_in_its_body_alone() -> None:
 
     assert (request.method, request.path, request.headers["Prefer"]) == ("POST", "usage", "return-no-content")
     assert json.loads(request.body) == {"PartitionKey": "p", "RowKey": "r", "n": 7}
+
+
+def test_an_update_is_of_the_version_it_was_made_from() -> None:
+    """Alone or in a transaction: another may have written meanwhile."""
+    entity = TableEntity(partition_key="p", row_key="r", properties={})
+    update = replace(entity, 'W/"7"')
+    alone, shared = (write_request(URL, "calls", writes, BOUNDARY) for writes in ([update], [update, write("s")]))
+
+    assert (alone.method, alone.headers["If-Match"]) == ("PUT", 'W/"7"')
+    assert shared.body.count(b'If-Match: W/"7"\r\n') == 1
 
 
 def test_several_writes_are_one_changeset() -> None:

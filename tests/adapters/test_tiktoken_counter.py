@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from shared.adapters import tiktoken_counter
 from shared.adapters.tiktoken_counter import TiktokenCounter, count_tokens
 from shared.adapters.tiktoken_vocabularies import load_encoding
-from shared.domain.model_encoding import Encoding
+from shared.domain.model_family import Encoding
 from shared.domain.operation import Metered
-from shared.domain.token_counting import CountableCall, estimate_usage
+from shared.domain.token_counting import METHOD_VERSION, CountableCall, estimate_usage
 from shared.domain.usage_record import TokenUsage, UsageSource
+from shared.domain.visible_answer import Choice, VisibleAnswer
 from shared.ports import TokenCounter
 
 # The example of OpenAI's cookbook, How_to_count_tokens_with_tiktoken: its counts came from the service.
@@ -52,7 +53,7 @@ def chat(model: str | None, messages: Any, answer: str = "ok") -> CountableCall:
         metered=Metered.CHAT_COMPLETIONS,
         model=model,
         request_body=json.dumps({"messages": messages}).encode(),
-        completion_texts=[[answer]],
+        answer=VisibleAnswer(choices=(Choice(texts=(answer,)),)),
     )
 
 
@@ -114,6 +115,38 @@ async def test_a_megabyte_of_one_thing_is_counted_beside_the_event_loop(
 
     assert usage.source is UsageSource.ESTIMATED
     assert [thread is threading.main_thread() for thread in threads] == [False, False, True]
+
+
+async def test_a_small_request_that_says_megabytes_stalls_nobody() -> None:
+    """Two hundred bytes of references double at every step: written out within bounds, and beside the event loop."""
+    steps: dict[str, Any] = {
+        str(step): {"properties": {name: {"$ref": f"#/$defs/{step + 1}"} for name in "ab"}} for step in range(40)
+    }
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"$ref": "#/$defs/0", "$defs": steps}}}
+    body = json.dumps({"messages": [{"role": "user", "content": "hi"}], "tools": [tool]}).encode()
+    counter = TiktokenCounter()
+    await counter.estimate(chat("gpt-4o", []))
+    beats = 0
+
+    async def beat() -> None:
+        nonlocal beats
+        while True:
+            await asyncio.sleep(0)
+            beats += 1
+
+    beating = asyncio.create_task(beat())
+    usage = await counter.estimate(CountableCall(metered=Metered.CHAT_COMPLETIONS, model="gpt-4o", request_body=body))
+    beating.cancel()
+
+    assert (usage.prompt_tokens, usage.source) == (8, UsageSource.PARTIAL)
+    assert beats > 1
+
+
+async def test_an_estimate_tells_what_made_it() -> None:
+    """Rules and vocabulary move: whoever compares two numbers must see whether they were made alike."""
+    usage = await TiktokenCounter().estimate(chat("gpt-4o", [{"role": "user", "content": "hi"}]))
+
+    assert usage.method == f"v{METHOD_VERSION} o200k_base tiktoken {tiktoken.__version__}"
 
 
 @pytest.mark.parametrize(("blanks", "tokens"), [(499_999, 3907), (500_000, 3907), (500_001, 3908), (1_000_000, 7814)])

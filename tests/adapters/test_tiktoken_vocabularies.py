@@ -8,7 +8,7 @@ from tiktoken_ext import openai_public  # type: ignore[import-untyped]
 
 from shared.adapters.tiktoken_vocabularies import OFFICIAL, load_encoding
 from shared.domain.errors import OurError
-from shared.domain.model_encoding import Encoding
+from shared.domain.model_family import Encoding
 
 
 @pytest.mark.parametrize("encoding", Encoding)

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.completion_watcher import TEXT_LIMIT, CompletionWatcher, Sight, error_code_of
+from shared.domain.answer_builder import PART_LIMIT, TEXT_LIMIT
+from shared.domain.completion_watcher import CompletionWatcher, Sight, error_code_of
 from shared.domain.operation import Metered
 from shared.domain.sse import SseSplitter
 from shared.domain.usage_record import TokenUsage, UsageSource
+from shared.domain.visible_answer import Choice, ToolCall
 from tests.data import recorded
 
 INT64_MAX = 2**63 - 1
@@ -45,7 +47,13 @@ def reported_usage(usage: Any) -> TokenUsage | None:
 
 
 def texts(watcher: CompletionWatcher) -> list[str]:
-    return ["".join(pieces) for pieces in watcher.texts]
+    """Return all that each choice says, one thing after the other."""
+    return ["".join(said(choice)) for choice in watcher.answer().choices]
+
+
+def said(choice: Choice) -> list[str]:
+    calls = [call.name + call.arguments for call in choice.tool_calls]
+    return [*choice.texts, choice.refusal, *calls]
 
 
 def test_a_chat_completion_is_read() -> None:
@@ -241,7 +249,7 @@ def test_all_that_a_choice_says_is_kept(member: str, message: dict[str, Any], ke
     """Where Azure reports no usage it is counted: a refusal costs tokens too."""
     body = json.dumps({"choices": [{"index": 0, member: message}]}).encode()
 
-    assert texts(watched_body(Metered.CHAT_COMPLETIONS, body)) == ([kept] if kept else [])
+    assert texts(watched_body(Metered.CHAT_COMPLETIONS, body)) == [kept]
 
 
 def test_what_a_response_refuses_is_kept() -> None:
@@ -249,6 +257,110 @@ def test_what_a_response_refuses_is_kept() -> None:
     output = [{"type": "message", "content": [{"type": "refusal", "refusal": "I cannot."}, None, "x"]}, {"content": 1}]
 
     assert texts(watched_body(Metered.RESPONSES, json.dumps({"output": output}).encode())) == ["I cannot."]
+
+
+@pytest.mark.parametrize("metered", [Metered.CHAT_COMPLETIONS, Metered.RESPONSES])
+def test_calls_in_turns_are_put_together_each(metered: Metered) -> None:
+    """Several calls are billed as one call of all: their names and arguments must not run together."""
+    watcher = CompletionWatcher(metered)
+    for event in _CALLS_IN_TURNS[metered]:
+        watcher.see_event(b"data: " + json.dumps(event).encode() + b"\n\n")
+
+    (choice,) = watcher.answer().choices
+    assert choice.tool_calls == (ToolCall(name="f", arguments="{}"), ToolCall(name="g", arguments='{"a":1}'))
+
+
+def _call(index: int, **function: str) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": {"tool_calls": [{"index": index, "function": function}]}}]}
+
+
+def _item(index: int, **item: str) -> dict[str, Any]:
+    return {"type": "response.output_item.added", "output_index": index, "item": {"type": "function_call", **item}}
+
+
+def _arguments(index: int, delta: str) -> dict[str, Any]:
+    return {"type": "response.function_call_arguments.delta", "output_index": index, "delta": delta}
+
+
+_CALLS_IN_TURNS = {
+    Metered.CHAT_COMPLETIONS: [
+        _call(0, name="f", arguments="{"),
+        _call(1, name="g", arguments=""),
+        _call(0, arguments="}"),
+        _call(1, arguments='{"a"'),
+        _call(1, arguments=":1}"),
+    ],
+    Metered.RESPONSES: [
+        _item(0, name="f", arguments=""),
+        _item(1, name="g", arguments=""),
+        _arguments(1, '{"a"'),
+        _arguments(0, "{}"),
+        _arguments(1, ":1}"),
+    ],
+}
+
+
+def test_a_function_call_of_old_is_known_for_one() -> None:
+    """It is one call, whatever its chunks look like."""
+    chunks = [{"name": "f", "arguments": ""}, {"arguments": "{"}, {"arguments": "}"}]
+    watcher = CompletionWatcher(Metered.CHAT_COMPLETIONS)
+    for chunk in chunks:
+        event = {"choices": [{"index": 0, "delta": {"function_call": chunk}}]}
+        watcher.see_event(b"data: " + json.dumps(event).encode() + b"\n\n")
+
+    (choice,) = watcher.answer().choices
+    assert (choice.tool_calls, choice.is_legacy_call) == ((ToolCall(name="f", arguments="{}"),), True)
+
+
+def test_the_messages_of_a_response_are_kept_apart() -> None:
+    """Tokens do not run across messages; and a summary of the reasoning was not billed as text."""
+    output = [
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "thinking"}]},
+        {
+            "type": "message",
+            "content": [{"type": "output_text", "text": "one"}, {"type": "output_text", "text": "two"}],
+        },
+        {"type": "custom_tool_call", "name": "sql", "input": "SELECT 1"},
+        {"type": "web_search_call"},
+    ]
+    answer = watched_body(Metered.RESPONSES, json.dumps({"status": "completed", "output": output}).encode()).answer()
+
+    (choice,) = answer.choices
+    assert choice.texts == ("one", "two")
+    assert choice.tool_calls == (ToolCall(name="sql", arguments="SELECT 1"),)
+    assert (answer.reasoning_summary, answer.has_reasoned, answer.has_built_in_items) == ("thinking", True, True)
+
+
+@pytest.mark.parametrize("kind", ["reasoning", "web_search_call", "message"])
+def test_a_stream_tells_what_its_items_were(kind: str) -> None:
+    """What a tool of the service wrote is billed and not shown: the count must not pass for whole."""
+    event = {"type": "response.output_item.added", "output_index": 0, "item": {"type": kind}}
+    answer = watched_chunk(event, Metered.RESPONSES)[0].answer()
+
+    assert (answer.has_reasoned, answer.has_built_in_items) == (kind == "reasoning", kind == "web_search_call")
+
+
+def test_an_answer_in_sound_is_known_for_one() -> None:
+    """Its tokens are not those of the transcript."""
+    assert watched_chunk({"choices": [{"index": 0, "delta": {"audio": {"id": "a"}}}]})[0].answer().has_audio
+
+
+def test_a_choice_that_says_nothing_is_still_one() -> None:
+    """It was answered, with no token: that is known, not unknown."""
+    (choice,) = watched_chunk({"choices": [{"index": 0, "delta": {"content": ""}}]})[0].answer().choices
+
+    assert choice == Choice()
+
+
+def test_no_more_parts_are_kept_than_the_limit() -> None:
+    """An upstream that lies must not fill the memory with empty calls, nor with choices."""
+    calls = [{"function": {"name": "", "arguments": ""}} for _ in range(PART_LIMIT + 1)]
+    choices = [{"index": index} for index in range(PART_LIMIT + 1)]
+    called = watched_chunk({"choices": [{"index": 0, "delta": {"tool_calls": calls}}]})[0].answer()
+    chosen = watched_chunk({"choices": choices})[0].answer()
+
+    assert len(called.choices[0].tool_calls) == PART_LIMIT
+    assert len(chosen.choices) == PART_LIMIT
 
 
 def test_choices_are_kept_apart_by_their_index() -> None:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.model_encoding import Encoding, model_encoding
+from shared.domain.model_encoding import model_encoding
+from shared.domain.model_family import Encoding
 from shared.domain.operation import Metered
 
 CHAT = Metered.CHAT_COMPLETIONS

@@ -6,7 +6,7 @@ import pytest
 
 from local.fetch_vocabularies import _checked
 from shared.adapters.tiktoken_vocabularies import VOCABULARIES
-from shared.domain.model_encoding import Encoding
+from shared.domain.model_family import Encoding
 
 
 @pytest.mark.parametrize("encoding", Encoding)

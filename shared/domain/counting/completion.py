@@ -23,13 +23,14 @@ def count_completion(
 
     One that was cut has no end yet: its count is a lower bound, as is any beside hidden reasoning.
     """
-    if not answer.choices:
+    # Of one that was cut before its first word, 0 would say that it had none.
+    if not answer.choices or (cut and not answer.length):
         return unknown(Uncounted.ANSWER)
     if rules.metered is Metered.COMPLETIONS and request.get("echo") is True:
         return unknown(Uncounted.ECHO)
     seen = sum((Count(_count_choice(choice, request, rules, cut=cut)) for choice in answer.choices), NOTHING)
-    if answer.has_reasoned:
-        seen += Count(rules.dialect.reasoned_tokens)
+    if answer.has_reasoned and not cut:
+        seen += Count(rules.dialect.answer.reasoned)
     ends = 0 if cut else sum(_count_azure_end(choice, rules, on_azure=on_azure) for choice in answer.choices)
     return seen + Count(ends) + _count_unseen(answer, request, rules)
 
@@ -38,31 +39,33 @@ def _count_choice(choice: Choice, request: JsonObject, rules: Rules, *, cut: boo
     said = sum(map(rules.count, choice.texts)) + rules.count(choice.refusal)
     if rules.metered is Metered.COMPLETIONS:
         return said
+    if cut:
+        return said + sum(rules.count(call.name) + rules.count(call.arguments) for call in choice.tool_calls)
     if choice.tool_calls:
         return said + _count_calls(choice, request, rules)
-    if cut or choice.finish_reason not in _STOPPED:
+    if choice.finish_reason not in _STOPPED:
         return said
-    return said + _count_end(request, rules) + (rules.dialect.refusal_tokens if choice.refusal else 0)
+    return said + _count_end(request, rules) + (rules.dialect.answer.refusal if choice.refusal else 0)
 
 
 def _count_calls(choice: Choice, request: JsonObject, rules: Rules) -> int:
     calls = choice.tool_calls
-    if forced_function(request, rules) is not None and rules.dialect.forced_tool_tokens:
+    if forced_function(request, rules) is not None and rules.dialect.prompt.forced_tool:
         # The header of the reply is prompt already, as far as the arguments.
-        return rules.dialect.forced_call_tokens + sum(rules.count(call.arguments) for call in calls)
-    if len(calls) > 1 and rules.dialect.merges_made_calls:
-        return rules.dialect.called_tokens + rules.count(PARALLEL) + rules.count(parallel_arguments(calls))
+        return rules.dialect.answer.forced_call + sum(rules.count(call.arguments) for call in calls)
+    if len(calls) > 1:
+        return rules.dialect.answer.call + rules.count(PARALLEL) + rules.count(parallel_arguments(calls))
     return sum(
-        rules.dialect.called_tokens + rules.count(recipient(call.name)) + rules.count(call.arguments) for call in calls
+        rules.dialect.answer.call + rules.count(recipient(call.name)) + rules.count(call.arguments) for call in calls
     )
 
 
 def _count_end(request: JsonObject, rules: Rules) -> int:
     has_tools = _has_tools(request)
-    end = rules.dialect.end_tokens_with_tools if has_tools else rules.dialect.end_tokens
+    end = rules.dialect.answer.text_with_tools if has_tools else rules.dialect.answer.text
     answer_format = answers_format(request)
     # Where it might have called a tool, it is the model that writes in the header what it follows.
-    if answer_format and (has_tools or rules.dialect.names_format_in_answer):
+    if answer_format and (has_tools or rules.dialect.answer.names_format):
         return end + answer_format.header_tokens(rules)
     return end
 

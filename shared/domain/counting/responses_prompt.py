@@ -25,9 +25,6 @@ _SERVER_STATE = ("previous_response_id", "conversation", "prompt", "context_mana
 # What asks for a summary of the conversation, in the recorded calls of /responses/compact.
 _COMPACTING_TOKENS = 93
 
-# What the service's ids of function calls begin with. Callers that make up calls give them others.
-_CALL_IDS = ("fc_", "call_")
-
 
 def count_responses_prompt(request: JsonObject, rules: Rules, *, compacts: bool = False) -> Count:
     """Return the prompt (input) tokens of a responses request, or of one that compacts a conversation."""
@@ -77,13 +74,8 @@ def _count_item(item: JsonObject, names: dict[str, str], rules: Rules, *, is_las
 
 
 def _count_stored(item: JsonObject, rules: Rules) -> int:
-    """Return what a call costs more that comes back as the service wrote it, and not in the caller's words."""
-    if rules.family.reads_harmony:
-        ids = (text_of(item.get("id")), text_of(item.get("call_id")))
-        is_stored = any(name.startswith(_CALL_IDS) for name in ids)
-    else:
-        is_stored = item.get("status") == "completed"
-    return rules.dialect.stored_call_tokens if is_stored else 0
+    """Return what a call costs more that comes back just as the service wrote it, status and all."""
+    return rules.dialect.prompt.stored_call if item.get("status") == "completed" else 0
 
 
 def _has_state(request: JsonObject) -> bool:
@@ -98,7 +90,7 @@ def _count_format(request: JsonObject, rules: Rules) -> Count:
     answer_format = answers_format(request)
     if answer_format is None:
         return NOTHING
-    frame = rules.dialect.format_tokens
+    frame = rules.dialect.prompt.response_format
     try:
         return (
             lower_bound(0, Uncounted.RESPONSE_FORMAT) if frame is None else _format(answer_format.text(), frame, rules)

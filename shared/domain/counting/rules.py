@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared.domain.counting.count import TextCounter
-from shared.domain.model_encoding import Dialect, ModelFamily
+from shared.domain.model_family import Dialect, ModelFamily
 from shared.domain.operation import Metered
 
 

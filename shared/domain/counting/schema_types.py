@@ -108,8 +108,8 @@ class SchemaTypes:
         return object_of(found)
 
     def _any_type(self, schema: JsonObject) -> _Type:
-        if "enum" in schema:
-            return _one_line(" | ".join(map(_literal, list_of(schema["enum"]))))
+        if values := list_of(schema.get("enum")):
+            return _one_line(" | ".join(map(_literal, values)))
         if "const" in schema:
             return _one_line(_literal(schema["const"]))
         if variants := _variants(schema):
@@ -149,7 +149,7 @@ class SchemaTypes:
         # A default alone does not break the line: it is a comment there, too.
         if all(member.type.is_one_line and not member.comments for member in members):
             inner = ", ".join(f"{member.name} {member.type.line}{member.default}" for member in members)
-            return _Type(f"{{ {inner} }}", _lines(members))
+            return _one_line(f"{{ {inner} }}")
         return _Type(None, _lines(members))
 
     def _members(self, schema: JsonObject) -> Iterator[_Member]:

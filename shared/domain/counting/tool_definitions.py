@@ -64,7 +64,7 @@ def count_tools_apart(functions: Sequence[JsonObject], rules: Rules) -> Count:
     """Return the tokens of the definitions where they are in a message of their own."""
     if not functions:
         return NOTHING
-    frame = rules.dialect.tools_tokens
+    frame = rules.dialect.prompt.tools
     try:
         text = tools_text(functions, rules)
     except SchemaTooLarge:
@@ -77,11 +77,11 @@ def count_tool_choice(request: JsonObject, rules: Rules) -> Count:
     choice = request.get("tool_choice", request.get("function_call"))
     functions = defined_functions(request)
     if choice == "none" and functions:
-        return Count(rules.dialect.no_tool_tokens)
+        return Count(rules.dialect.prompt.no_tool)
     name = forced_function(request, rules)
-    if name is None or not rules.dialect.forced_tool_tokens:
+    if name is None or not rules.dialect.prompt.forced_tool:
         return NOTHING
-    return Count(rules.dialect.forced_tool_tokens + rules.count(name))
+    return Count(rules.dialect.prompt.forced_tool + rules.count(name))
 
 
 def forced_function(request: JsonObject, rules: Rules) -> str | None:

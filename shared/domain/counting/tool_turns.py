@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from shared.domain.counting.json_values import JsonObject, list_of, object_of, text_of
+from shared.domain.counting.json_values import JsonObject, object_of, objects_of, text_of
 from shared.domain.counting.rules import Rules
 from shared.domain.visible_answer import ToolCall
 
@@ -20,7 +20,7 @@ _UNREADABLE = (msgspec.MsgspecError, UnicodeError, ValueError, RecursionError)
 
 def tool_calls(message: JsonObject) -> list[ToolCall]:
     """Return the calls of an assistant's message, also in the form before there were tools."""
-    functions = [_function(object_of(call)) for call in list_of(message.get("tool_calls"))]
+    functions = [_function(call) for call in objects_of(message.get("tool_calls"))]
     if legacy := object_of(message.get("function_call")):
         functions.append(legacy)
     return [tool_call(function) for function in functions]
@@ -43,15 +43,15 @@ def recipient(name: str) -> str:
 
 def count_calls(calls: Sequence[ToolCall], rules: Rules) -> int:
     """Return the tokens of the calls an assistant made in one turn."""
-    if len(calls) > 1 and rules.dialect.merges_calls:
-        return rules.dialect.call_tokens + rules.count(PARALLEL) + rules.count(parallel_arguments(calls))
+    if len(calls) > 1 and rules.dialect.prompt.merges_calls:
+        return rules.dialect.prompt.call + rules.count(PARALLEL) + rules.count(parallel_arguments(calls))
     return sum(count_call(call, rules) for call in calls)
 
 
 def count_call(call: ToolCall, rules: Rules) -> int:
     """Return the tokens of a single call."""
     told = rules.count(recipient(call.name)) + rules.count(_compact(call.arguments))
-    return rules.dialect.call_tokens + told
+    return rules.dialect.prompt.call + told
 
 
 def parallel_arguments(calls: Sequence[ToolCall]) -> str:
@@ -62,8 +62,8 @@ def parallel_arguments(calls: Sequence[ToolCall]) -> str:
 
 def count_sender(name: str, rules: Rules) -> int:
     """Return the tokens of a result beside its content."""
-    sender = recipient(name) if rules.dialect.results_name_recipient else name
-    return rules.dialect.result_tokens + rules.count(sender)
+    sender = recipient(name) if rules.dialect.prompt.names_recipients else name
+    return rules.dialect.prompt.result + rules.count(sender)
 
 
 def merged_results(contents: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 
-class ServiceCall(Struct, frozen=True, kw_only=True, gc=False):
+class ServiceCall(Struct, frozen=True, gc=False):
     """
     A call as Azure's RequestResponse log has it; one call may have two lines (`merging.richer_of`).
 

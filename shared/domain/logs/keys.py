@@ -15,11 +15,14 @@ AUDIT_EVENTS_TABLE = "auditevents"
 METRICS_TABLE = "metrics"
 OTHER_LOGS_TABLE = "otherlogs"
 
-_NOT_IN_KEYS = re.compile(r"[/\\#?\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# What no key may have, and `|`, which stands for `/` in ours.
+_ODD = re.compile(r"[|\\#?\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # With a day before it and a hash behind, still far below the 512 units a key may have.
 _MAX_PART_LENGTH = 200
 _HASH_LENGTH = 32  # hexadecimal digits: 128 bits
-_ACCOUNT = re.compile(r"/subscriptions/[^/]+/resourcegroups/[^/]+/providers/microsoft\.cognitiveservices/accounts/[^/]+")
+_ACCOUNT = re.compile(
+    r"/subscriptions/[^/]+/resourcegroups/[^/]+/providers/microsoft\.cognitiveservices/accounts/[^/]+"
+)
 _SUBSCRIPTION = re.compile(r"/subscriptions/[^/]+")
 
 
@@ -82,11 +85,11 @@ def audited_resource(resource_id: str) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def key_part(text: str) -> str:
-    """Return a text as a part of a key: `/` is `|`; what is long, or has what no key may have, ends in its hash."""
-    plain = text.strip("/").replace("/", "|")
-    if len(plain) <= _MAX_PART_LENGTH and not _NOT_IN_KEYS.search(plain):
-        return plain
-    return f"{_NOT_IN_KEYS.sub('-', plain[: _MAX_PART_LENGTH])}-{_hash(text)}"
+    """Return a text as a part of a key: `/` is `|`; what is long or odd ends in its hash."""
+    plain = text.strip("/")
+    if len(plain) > _MAX_PART_LENGTH or _ODD.search(plain):
+        plain = f"{_ODD.sub('-', plain[:_MAX_PART_LENGTH])}-{_hash(text)}"
+    return plain.replace("/", "|")
 
 
 def _identity(event: AuditEvent) -> str:
@@ -104,4 +107,4 @@ def _row_time(time: datetime) -> str:
 
 
 def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:_HASH_LENGTH]
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_LENGTH]

@@ -6,9 +6,9 @@ from typing import TypeVar
 
 import msgspec
 
-from shared.domain.logs.entries import AuditEvent, CallUsage, MetricPoint, OtherEntry, ServiceCall
+from shared.domain.logs.entries import LogEntry
 
-_E = TypeVar("_E", ServiceCall, CallUsage, AuditEvent, MetricPoint, OtherEntry)
+_E = TypeVar("_E", bound=LogEntry)
 
 
 def richer_of(one: _E, other: _E) -> _E:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-# Long enough to hold a time or an id, which no other place of a log shares.
-SEAM_BYTES = 256
+# Some lines: among them are times and ids that no other blob has in the same place.
+SEAM_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,30 +62,50 @@ class Checkpoint:
     def continues_in(self, data: bytes) -> bool:
         """Return whether a blob that reads so from `seam_offset` on is the one this is a checkpoint of."""
         seam = data[: self.seam_bytes]
-        return len(seam) == self.seam_bytes and seam_hash(seam) == self.seam_hash
+        return len(seam) == self.seam_bytes and _hash(seam) == self.seam_hash
 
-    def has_read(self, listed: ListedBlob) -> bool:
-        """Return whether there is nothing new in a blob."""
-        return self.etag == listed.etag
+    def has_read(self, listed: ListedBlob, *, is_sealed: bool) -> bool:
+        """Return whether there is nothing new in a blob; of a sealed one the last line, too, must be read."""
+        return self.etag == listed.etag and (self.offset == listed.size or not is_sealed)
+
+    def moved_to(self, offset: int, seam: bytes, *, lines: int, etag: str, dead_letter_bytes: int) -> Checkpoint:
+        """Return the checkpoint behind so many more lines; where there are none, the same but for the ETag."""
+        if offset == self.offset:
+            return replace(self, etag=etag)
+        return Checkpoint(
+            offset=offset,
+            lines=self.lines + lines,
+            seam_bytes=len(seam),
+            seam_hash=_hash(seam),
+            etag=etag,
+            dead_letter_bytes=dead_letter_bytes,
+            version=self.version,
+        )
+
+    def of_nothing(self) -> Checkpoint:
+        """Return a checkpoint in place of this one that has nothing read."""
+        return Checkpoint(version=self.version)
 
 
-def seam_hash(seam: bytes) -> str:
-    """Return the hash that a checkpoint keeps: logs may hold what no table should."""
+def _hash(seam: bytes) -> str:
+    # No table should hold what logs may.
     return hashlib.sha256(seam).hexdigest() if seam else ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
-    """
-    A line that cannot be read or stored, with its place in bytes.
-
-    `raw` may be its beginning alone: the blob still has the rest.
-    """
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line without its end, and where it begins. Of one that is too long there is only the beginning."""
 
     offset: int
-    length: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A line that cannot be read or stored, and why. The reason quotes nothing of it."""
+
+    line: LogLine
     reason: str
-    raw: bytes
 
 
 class PutOutcome(StrEnum):

@@ -60,8 +60,8 @@ class _Line(Struct, kw_only=True, gc=False, forbid_unknown_fields=True, rename="
     # Text on the wire.
     result_signature: Annotated[int, Meta(ge=100, le=599)] | None = None
     category: Literal["RequestResponse"] | None = None
-    # Always "ShoeboxCallResult"; and some milliseconds before `time`.
-    event: str | None = None
+    # Nothing anybody would ask for: one word, and some milliseconds before `time`.
+    event: Literal["ShoeboxCallResult"] | None = None
     enqueue_time: str | None = field(name="EnqueueTime", default=None)
 
 
@@ -95,27 +95,28 @@ def read_call(line_members: Members) -> ServiceCall:
 
 def _call(line: _Line, properties: _Properties, extra: str | None) -> ServiceCall:
     request_time = properties.request_time
+    # By position, in the order of the fields: msgspec looks each name up among all, at five times the cost.
     return ServiceCall(
-        resource_id=resource_id(line.resource_id),
-        correlation_id=line.correlation_id.lower(),
-        logged_at=utc(line.time),
-        requested_at=ticks_to_utc(request_time) if request_time else None,
-        duration_ms=_duration_ms(request_time, properties.response_time, line.duration_ms),
-        status=line.result_signature,
-        log_operation=line.operation_name,
-        api_name=properties.api_name,
-        streamed=_STREAMED[properties.stream_type],
-        deployment=properties.model_deployment_name or None,
-        model=properties.model_name or None,
-        model_version=properties.model_version or None,
-        object_id=properties.object_id or properties.caller_object_id or None,
-        caller_address=line.caller_ip_address or None,
-        region=line.location or line.tenant,
-        request_bytes=properties.request_length,
-        response_bytes=properties.response_length,
-        prompt_tokens=properties.prompt_tokens,
-        completion_tokens=properties.completion_tokens,
-        extra=extra,
+        resource_id(line.resource_id),
+        line.correlation_id.lower(),
+        utc(line.time),
+        ticks_to_utc(request_time) if request_time else None,
+        _duration_ms(request_time, properties.response_time, line.duration_ms),
+        line.result_signature,
+        line.operation_name,
+        properties.api_name,
+        _STREAMED[properties.stream_type],
+        properties.model_deployment_name or None,
+        properties.model_name or None,
+        properties.model_version or None,
+        properties.object_id or properties.caller_object_id or None,
+        line.caller_ip_address or None,
+        line.location or line.tenant,
+        properties.request_length,
+        properties.response_length,
+        properties.prompt_tokens,
+        properties.completion_tokens,
+        extra,
     )
 
 

@@ -1,0 +1,1 @@
+"""What `python -m bench.ingest` is made of."""
