@@ -45,7 +45,7 @@ class TilePrice:
     def of(self, size: ImageSize) -> int:
         """Return the price of an image in high detail, which is also what `auto` takes."""
         scale = min(1.0, _LONGEST_SIDE / max(size.width, size.height))
-        scale = min(1.0, _SHORT_SIDE / min(size.width, size.height))
+        scale = min(scale, _SHORT_SIDE / min(size.width, size.height))
         tiles = math.ceil(round(size.width * scale) / _TILE) * math.ceil(round(size.height * scale) / _TILE)
         return self.base + self.tile * max(tiles, 1)
 
