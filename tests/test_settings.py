@@ -13,7 +13,15 @@ from yarl import URL
 
 from shared.domain.deployment import Deployment, DeploymentType
 from shared.domain.errors import SettingsInvalid
-from shared.settings import Settings, UpstreamAuth, read_settings, storage_settings, sweep_schedule
+from shared.settings import (
+    BlobTrigger,
+    Settings,
+    UpstreamAuth,
+    log_triggers,
+    read_settings,
+    storage_settings,
+    sweep_schedule,
+)
 from shared.usecases.pass_on_answer import OnHangup
 from shared.usecases.record_calls import WhenUnavailable
 
@@ -28,7 +36,12 @@ NUMBERS = [
     "WORKER_LEASE_SECONDS",
     "SPOOL_MAX_BYTES",
 ]
-URLS = ["AZURE_OPENAI_ENDPOINT", "ENTRA_AUTHORITY", "AzureWebJobsStorage__tableServiceUri"]
+URLS = [
+    "AZURE_OPENAI_ENDPOINT",
+    "ENTRA_AUTHORITY",
+    "AzureWebJobsStorage__tableServiceUri",
+    "AzureWebJobsStorage__blobServiceUri",
+]
 
 
 def settings(**changes: str) -> Settings:
@@ -122,6 +135,56 @@ def test_open_calls_are_swept_every_minute_unless_it_is_said_otherwise() -> None
     """A schedule that had to be set would be missing somewhere, and calls of dead workers open for ever."""
     assert sweep_schedule({}) == sweep_schedule({"SWEEP_SCHEDULE": " "}) == "0 * * * * *"
     assert sweep_schedule({"SWEEP_SCHEDULE": "*/5 * * * * *"}) == "*/5 * * * * *"
+
+
+def test_logs_are_read_where_deployment_has_them_exported_to() -> None:
+    """The ledger's own account, by a timer alone: a blob trigger loads whole blobs, and a hub is one more bill."""
+    read, triggers = settings(), log_triggers(NEEDED)
+
+    assert read.logs.storage == read.storage
+    assert "insights-logs-requestresponse" in read.logs.containers
+    assert (triggers.schedule, triggers.blobs) == ("0 * * * * *", BlobTrigger.OFF)
+    assert (list(triggers.containers), triggers.event_hub) == ([], "")
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"LogsStorage__accountName": "logs"},
+        {"LogsStorage__blobServiceUri": "https://logs.blob.core.windows.net/"},
+        {"LogsStorage": "UseDevelopmentStorage=true"},
+    ],
+)
+def test_logs_may_lie_in_another_account(environment: dict[str, str]) -> None:
+    """A resource exports only to an account in its region; triggers are bound to the same account."""
+    storage = settings(**environment).logs.storage
+
+    assert (storage.connection_string, storage.blob_endpoint) in {
+        ("UseDevelopmentStorage=true", None),
+        (None, "https://logs.blob.core.windows.net"),
+    }
+    assert log_triggers(environment).connection == "LogsStorage"
+    assert log_triggers({}).connection == "AzureWebJobsStorage"
+
+
+def test_a_blob_trigger_is_bound_to_names_and_not_to_patterns() -> None:
+    """The host takes no pattern for a container; the timer reads those."""
+    triggers = log_triggers({"LOGS_CONTAINERS": "b,insights-*,a", "INGEST_BLOB_TRIGGER": "Event_Grid"})
+
+    assert (triggers.blobs, list(triggers.containers)) == (BlobTrigger.EVENT_GRID, ["a", "b"])
+
+
+def test_a_wrong_trigger_is_named_and_leaves_the_functions_there() -> None:
+    """They are bound before settings are read: an error then would be an app without functions."""
+    wrong = {**NEEDED, "INGEST_BLOB_TRIGGER": "always"}
+
+    assert log_triggers(wrong).blobs is BlobTrigger.OFF
+    assert problems_of(wrong) == ["INGEST_BLOB_TRIGGER is one of off, polling, event_grid"]
+
+
+def test_a_setting_that_is_read_twice_is_wrong_once() -> None:
+    """One line for each mistake."""
+    assert problems_of({**NEEDED, "LogsStorage__blobServiceUri": "x"}) == ["LogsStorage__blobServiceUri is not a URL"]
 
 
 def test_no_call_goes_unrecorded_unless_somebody_chose_to_wait_for_its_record() -> None:

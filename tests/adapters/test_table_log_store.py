@@ -68,17 +68,36 @@ async def test_what_two_lines_say_is_one_row(account: LogAccount) -> None:
     assert (row["model"], row["request_bytes"].value, row["prompt_tokens"].value) == ("gpt-4o", 2048, 7)
 
 
-async def test_two_who_know_half_each_lose_nothing(account: LogAccount) -> None:
-    """Both find no row; one comes second, reads what the first wrote, and adds to it."""
+class Overtaking:
+    """Transactions that let somebody else write a row first, once a change of it is on its way."""
+
+    def __init__(self, account: LogAccount, first: LogEntry) -> None:
+        self._account = account
+        self._first: list[LogEntry] = [first]
+
+    async def commit(self, table: str, writes: Sequence[TableWrite], *, deadline: float) -> Refusal | None:
+        if self._first and any(write.version for write in writes):
+            await self._account.store.put([self._first.pop()])
+        return await self._account.transactions.commit(table, writes, deadline=deadline)
+
+
+async def test_two_who_know_part_each_lose_nothing(account: LogAccount) -> None:
+    """Who comes second finds the row changed since it was read, reads it again, and adds to that."""
     (full,) = calls(account, "c1")
-    halves: list[LogEntry] = [
-        msgspec.structs.replace(full, prompt_tokens=7),
-        msgspec.structs.replace(full, completion_tokens=9),
-    ]
-    await asyncio.gather(*(account.store.put([half]) for half in halves * 3))
+    await account.store.put([full])
+    first, second = (msgspec.structs.replace(full, **each) for each in ({"prompt_tokens": 7}, {"completion_tokens": 9}))
+    await TableLogStore(account.tables, Overtaking(account, first)).put([second])
     (row,) = await account.rows("servicecalls")
 
     assert (row["prompt_tokens"].value, row["completion_tokens"].value) == (7, 9)
+
+
+async def test_many_who_are_first_are_one_row(account: LogAccount) -> None:
+    """All find no row; all but one are told that there is one by now."""
+    (full,) = calls(account, "c1")
+    results = await asyncio.gather(*(outcomes(account, [full]) for _ in range(6)))
+
+    assert sorted(results) == [[DUPLICATE]] * 5 + [[STORED]]
 
 
 async def test_a_row_that_is_too_large_is_refused_alone(account: LogAccount) -> None:

@@ -9,10 +9,27 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+import pytest
+
+from shared.adapters.table_checkpoints import checkpoint_entity
 from shared.adapters.table_gateway_keys import key_entity
 from shared.adapters.usage_columns import usage_entity
 from shared.domain.errors import LedgerError
 from shared.domain.gateway_key import GatewayKey
+from shared.domain.logs.entries import (
+    AuditEvent,
+    AuditKind,
+    AuditPhase,
+    AuditSource,
+    CallUsage,
+    LogEntry,
+    MetricPoint,
+    OtherEntry,
+    ServiceCall,
+)
+from shared.domain.logs.keys import AUDIT_EVENTS_TABLE, METRICS_TABLE, OTHER_LOGS_TABLE, SERVICE_CALLS_TABLE
+from shared.domain.logs.reading import Checkpoint, LogBlob
 from shared.domain.principal import Principal, PrincipalKind
 from shared.domain.usage_record import Charge, CountAudit, OpenCall, Outcome, TokenUsage, UsageRecord, UsageSource
 from shared.web.errors import HTTP_ERRORS
@@ -53,6 +70,43 @@ def test_every_column_of_keys_is_described() -> None:
     )
 
     assert set(_described("tables.md", "`keys`")) == set(key_entity(key))
+
+
+@pytest.mark.parametrize(
+    ("table", "kinds"),
+    [
+        (SERVICE_CALLS_TABLE, [ServiceCall, CallUsage]),
+        (AUDIT_EVENTS_TABLE, [AuditEvent]),
+        (METRICS_TABLE, [MetricPoint]),
+        (OTHER_LOGS_TABLE, [OtherEntry]),
+    ],
+)
+def test_every_column_of_a_table_of_logs_is_described_with_its_type(table: str, kinds: list[type[LogEntry]]) -> None:
+    """A field of an entry is a column as soon as it is there."""
+    described = _described("tables.md", f"`{table}`")
+    fields = {field.name: field.type for kind in kinds for field in msgspec.structs.fields(kind)}
+    types = {"str": "String", "int": "Int64", "float": "Double", "bool": "Boolean", "datetime": "DateTime"}
+
+    assert set(described) - {"PartitionKey", "RowKey"} == set(fields)
+    for name, kind in fields.items():
+        plain = next(each for each in getattr(kind, "__args__", (kind,)) if each is not type(None))
+        assert described[name][0] == types.get(plain.__name__, "String"), name
+
+
+def test_every_kind_and_phase_of_an_audit_event_is_described() -> None:
+    """Who asks for all `keys_listed` finds the word here."""
+    described = _described("tables.md", "`auditevents`")
+
+    for column, words in {"source": AuditSource, "kind": AuditKind, "phase": AuditPhase}.items():
+        assert set(re.findall(r"`(\w+)`", described[column][1])) == set(words)
+
+
+def test_every_column_of_checkpoints_is_described() -> None:
+    """An operator has a blob read again by taking its row away."""
+    columns = checkpoint_entity(LogBlob(account="a", container="c", name="n"), Checkpoint())
+    described = {name for name in _described("tables.md", "`checkpoints`") if "{" not in name}
+
+    assert described - {"PartitionKey", "RowKey"} == set(columns) - {"PartitionKey", "RowKey"}
 
 
 def test_every_outcome_and_source_is_described() -> None:

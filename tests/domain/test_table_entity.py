@@ -29,9 +29,10 @@ def entity(**properties: Value) -> TableEntity:
 
 @pytest.mark.parametrize(
     "value",
-    ["x" * MAX_STRING_UNITS, "\U0001f600" * (MAX_STRING_UNITS // 2), Int64(2**63 - 1), -(2**31), True,
+    ["x" * MAX_STRING_UNITS, "\U0001f600" * (MAX_STRING_UNITS // 2), Int64(2**63 - 1), -(2**31), True, 1.7e308,
      datetime(1601, 1, 1, tzinfo=UTC)],
-    ids=["longest string", "longest string of pairs", "largest 64", "smallest 32", "boolean", "first time"],
+    ids=["longest string", "longest string of pairs", "largest 64", "smallest 32", "boolean", "largest double",
+         "first time"],
 )  # fmt: skip
 def test_a_value_at_its_limit_is_taken(value: Value) -> None:
     """A limit drawn too low would cost records."""
@@ -46,6 +47,7 @@ def test_a_value_at_its_limit_is_taken(value: Value) -> None:
         ("\ud800", "surrogate"),
         (Int64(2**63), "64 bits"),
         (2**31, "32 bits"),
+        (float("inf"), "finite"),
         (datetime(1600, 12, 31, tzinfo=UTC), "1601"),
         (datetime(2026, 11, 23), "time zone"),  # noqa: DTZ001 - that is the fault
     ],

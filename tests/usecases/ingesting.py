@@ -7,7 +7,7 @@ import random
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -83,6 +83,7 @@ class LogAccount:
     def __init__(self, blobs: BlobServiceClient, tables: TableServiceClient, transactions: TableTransactions) -> None:
         self.container = f"logs-{uuid.uuid4().hex}"
         self.resource = new_resource()
+        self.clock = SystemClock()
         self.service = blobs
         self.tables = tables
         self.transactions = transactions
@@ -178,8 +179,3 @@ async def log_account(azurite: Azurite) -> AsyncIterator[LogAccount]:
             jitter=random.random,
         )
         yield LogAccount(blobs, tables, transactions)
-
-
-def hours_ago(hours: int, now: datetime = HOUR) -> datetime:
-    """Return an hour before now."""
-    return now - timedelta(hours=hours)

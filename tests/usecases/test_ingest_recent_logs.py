@@ -12,6 +12,7 @@ from local.azurite import Azurite
 from shared.adapters.blob_log_reader import BlobLogReader
 from shared.domain.errors import StorageUnavailable
 from shared.domain.logs.reading import BlobRange, Ingested, ListedBlob, LogBlob
+from shared.usecases import ingest_log_blob
 from shared.usecases.ingest_recent_logs import IngestRecentLogs
 from tests.fakes import FakeClock
 from tests.usecases.ingesting import HOUR, LogAccount, call_line, log_account
@@ -26,13 +27,14 @@ async def account(azurite: Azurite) -> AsyncIterator[LogAccount]:
 
 
 class Recording(BlobLogReader):
-    """A reader that notes what it is asked for, and fails to read the blobs in `broken`."""
+    """A reader that notes what it is asked for. It fails for blobs in `broken`, and after so many reads."""
 
     def __init__(self, service: BlobServiceClient) -> None:
         super().__init__(service)
         self.listings: list[str] = []
         self.reads: list[str] = []
         self.broken: set[str] = set()
+        self.fail_after: int | None = None
 
     async def resources(self, container: str) -> AsyncIterator[str]:
         self.listings.append("resources")
@@ -46,7 +48,7 @@ class Recording(BlobLogReader):
 
     async def read(self, blob: LogBlob, offset: int, length: int) -> BlobRange | None:
         self.reads.append(blob.name)
-        if blob.name in self.broken:
+        if blob.name in self.broken or len(self.reads) - 1 == self.fail_after:
             raise StorageUnavailable("this one")
         return await super().read(blob, offset, length)
 
@@ -143,6 +145,23 @@ async def test_a_blob_that_fails_is_logged_and_stops_no_other(
     assert (first.stored, second.stored) == (1, 1)
     (logged,) = [record for record in caplog.records if record.message == "logblob.not_ingested"]
     assert (logged.__dict__["blob"], logged.__dict__["reason"]) == (bad.name, "this one")
+
+
+async def test_a_blob_that_was_read_in_part_is_gone_on_with(
+    account: LogAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker died between two parts, and nothing is appended any more: its ETag says nothing of that."""
+    monkeypatch.setattr(ingest_log_blob, "_PART_BYTES", 2000)
+    ingest, reader = recent_logs(account)
+    await account.append(account.blob(), b"".join(line(account, f"c{number}") for number in range(6)))
+    reader.fail_after = 1
+    first = await ingest()
+    reader.fail_after = None
+    second = await ingest()
+
+    assert first == Ingested()
+    assert 0 < second.stored < 6
+    assert len(await account.call_ids()) == 6
 
 
 async def test_what_is_left_of_a_blob_when_it_is_sealed_is_kept(account: LogAccount) -> None:
