@@ -111,8 +111,8 @@ class Attempt:
         try:
             record = await self._record(outcome, duration_ms)
             await self._books.ledger.end(record)
-            if self._metered is not None and outcome is Outcome.COMPLETED:
-                self._books.audits.consider(record, self._countable(self._metered))
+            if (metered := self._metered) is not None and outcome is Outcome.COMPLETED:
+                self._books.audits.consider(record, lambda: self._countable(metered))
         except StorageError as error:
             # The answer was paid for and is the caller's. What has begun stays in
             # `opencalls` or in the spool, so the call is not forgotten.

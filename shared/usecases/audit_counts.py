@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 
 from shared.domain.errors import StorageError
@@ -33,13 +34,17 @@ class AuditCounts:
         self._one_at_a_time = asyncio.Lock()
         self._under_way: set[asyncio.Task[None]] = set()
 
-    def consider(self, record: UsageRecord, call: CountableCall) -> None:
-        """Audit a call that has ended, if its usage was reported and it is in the share."""
+    def consider(self, record: UsageRecord, countable: Callable[[], CountableCall]) -> None:
+        """
+        Audit a call that has ended, if its usage was reported and it is in the share.
+
+        `countable` is asked only then: most calls are not counted again, and should not pay for it.
+        """
         if record.usage.source is not UsageSource.REPORTED or len(self._under_way) >= _MOST_WAITING:
             return
         if _draw(record.call.call_id) >= self._share:
             return
-        task = asyncio.create_task(self._audit(record, call))
+        task = asyncio.create_task(self._audit(record, countable()))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 

@@ -30,6 +30,8 @@ from shared.usecases.pass_on_answer import HangupPolicy, RelayedAnswer
 # https://learn.microsoft.com/azure/ai-foundry/openai/whats-new (September 2024)
 _USAGE_CHUNK_SINCE = "2024-09-01"
 _DATED = re.compile(r"\d{4}-\d{2}-\d{2}")
+# Callers choose the names of deployments: beyond this many the refusal is met again each time.
+_MOST_REMEMBERED = 1000
 _HAS_USAGE_CHUNK = frozenset({Metered.CHAT_COMPLETIONS, Metered.COMPLETIONS})
 
 
@@ -99,7 +101,8 @@ class RelayCall:
             if not await answer.is_refusal_of(b"stream_options"):
                 return answer
             # The error is one that we caused: send what the caller sent.
-            self._refuses_usage_chunk.add(_deployment(asked.route, request))
+            if len(self._refuses_usage_chunk) < _MOST_REMEMBERED:
+                self._refuses_usage_chunk.add(_deployment(asked.route, request))
         return await self._send(asked, metered, request, body, [body], drops_usage_chunk=False)
 
     async def _send(

@@ -55,7 +55,7 @@ async def test_the_share_is_kept_and_the_same_for_every_worker() -> None:
     first, second = Desk(0.05), Desk(0.05)
     for number in range(2000):
         for desk in (first, second):
-            desk.audits.consider(record(f"c{number}"), CALL)
+            desk.audits.consider(record(f"c{number}"), lambda: CALL)
         await asyncio.sleep(0)
     await asyncio.sleep(0.05)
 
@@ -66,7 +66,7 @@ async def test_the_share_is_kept_and_the_same_for_every_worker() -> None:
 async def test_none_is_audited_where_the_share_is_nothing() -> None:
     """The operator may want the CPU."""
     desk = Desk(0.0)
-    desk.audits.consider(record(), CALL)
+    desk.audits.consider(record(), lambda: CALL)
     await asyncio.sleep(0.01)
 
     assert desk.counter.calls == []
@@ -75,7 +75,7 @@ async def test_none_is_audited_where_the_share_is_nothing() -> None:
 async def test_only_what_azure_counted_is_counted_again() -> None:
     """An estimate held against itself says nothing."""
     desk = Desk()
-    desk.audits.consider(replace(record(), usage=TokenUsage(source=UsageSource.ESTIMATED)), CALL)
+    desk.audits.consider(replace(record(), usage=TokenUsage(source=UsageSource.ESTIMATED)), lambda: CALL)
     await asyncio.sleep(0.01)
 
     assert desk.counter.calls == []
@@ -85,7 +85,7 @@ async def test_what_cannot_be_counted_leaves_the_row_alone() -> None:
     """No second write for nothing."""
     desk = Desk()
     desk.counter.audit = None
-    desk.audits.consider(record(), CALL)
+    desk.audits.consider(record(), lambda: CALL)
     await asyncio.sleep(0.01)
 
     assert desk.ledger.records == {}
@@ -95,7 +95,7 @@ async def test_a_flood_does_not_queue_up_without_end() -> None:
     """Requests are held while they wait, and a share of a flood is enough."""
     desk = Desk()
     for number in range(500):
-        desk.audits.consider(record(f"c{number}"), CALL)
+        desk.audits.consider(record(f"c{number}"), lambda: CALL)
     await asyncio.sleep(0.05)
 
     assert len(desk.ledger.records) == 64
@@ -105,7 +105,7 @@ async def test_storage_that_fails_is_told_and_costs_nothing_else(caplog: pytest.
     """The row is there, with Azure's count."""
     desk = Desk()
     desk.ledger.end_failure = StorageUnavailable("down")
-    desk.audits.consider(record(), CALL)
+    desk.audits.consider(record(), lambda: CALL)
     await asyncio.sleep(0.01)
 
     assert [event.message for event in caplog.records] == ["usage.audit_not_kept"]
@@ -114,7 +114,7 @@ async def test_storage_that_fails_is_told_and_costs_nothing_else(caplog: pytest.
 async def test_a_worker_that_stops_does_not_wait_for_audits() -> None:
     """There is no time, and nothing is lost."""
     desk = Desk()
-    desk.audits.consider(record(), CALL)
+    desk.audits.consider(record(), lambda: CALL)
 
     await desk.audits.close()
 
