@@ -6,7 +6,9 @@ import azure.functions as func
 from azurefunctions.extensions.http.fastapi import Request, Response
 
 from shared import bootstrap
-from shared.settings import BlobTrigger, log_triggers, sweep_schedule
+from shared.settings import log_triggers
+from shared.settings.logs import BlobTrigger
+from shared.settings.schedules import sweep_schedule
 from shared.web.platform import close_on_sigterm, mend_platform
 
 mend_platform()

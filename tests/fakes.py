@@ -14,7 +14,8 @@ from shared.domain.principal import VerifiedClaims
 from shared.domain.relayed_headers import header_value
 from shared.domain.token_counting import CountableCall
 from shared.domain.usage_record import UNKNOWN_TOKENS, CountAudit, OpenCall, TokenUsage, UsageRecord
-from shared.ports import Header, SpooledCall, UpstreamRequest
+from shared.ports.spool import SpooledCall
+from shared.ports.upstream import Header, UpstreamRequest
 
 
 class FakeClock:

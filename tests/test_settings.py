@@ -13,15 +13,10 @@ from yarl import URL
 
 from shared.domain.deployment import Deployment, DeploymentType
 from shared.domain.errors import SettingsInvalid
-from shared.settings import (
-    BlobTrigger,
-    Settings,
-    UpstreamAuth,
-    log_triggers,
-    read_settings,
-    storage_settings,
-    sweep_schedule,
-)
+from shared.settings import Settings, log_triggers, read_settings, storage_settings
+from shared.settings.logs import BlobTrigger
+from shared.settings.schedules import sweep_schedule
+from shared.settings.upstream import UpstreamAuth
 from shared.usecases.pass_on_answer import OnHangup
 from shared.usecases.record_calls import WhenUnavailable
 

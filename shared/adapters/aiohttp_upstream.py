@@ -9,7 +9,7 @@ from yarl import URL
 
 from shared.adapters.upstream_credentials import UpstreamCredential
 from shared.domain.errors import UpstreamCut, UpstreamError, UpstreamTimedOut, UpstreamUnreachable
-from shared.ports import Buffer, Header, UpstreamRequest, UpstreamResponse
+from shared.ports.upstream import Buffer, Header, UpstreamRequest, UpstreamResponse
 
 # Up to here a body is joined and sent in one write; above it, in slices of this size,
 # so that a large body is never held twice.

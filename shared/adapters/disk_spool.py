@@ -27,7 +27,7 @@ from shared.adapters.spool_folder import (
 )
 from shared.domain.errors import StorageUnavailable
 from shared.domain.usage_record import OpenCall, UsageRecord
-from shared.ports import SpooledCall
+from shared.ports.spool import SpooledCall
 
 logger = logging.getLogger(__name__)
 

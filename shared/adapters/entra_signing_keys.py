@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.algorithms import RSAAlgorithm
 
 from shared.domain.errors import KeysUnavailable
-from shared.ports import Clock
+from shared.ports.clock import Clock
 
 logger = logging.getLogger(__name__)
 

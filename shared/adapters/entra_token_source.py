@@ -9,7 +9,7 @@ from azure.core.credentials import AccessToken
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError
 
-from shared.ports import Clock
+from shared.ports.clock import Clock
 
 logger = logging.getLogger(__name__)
 

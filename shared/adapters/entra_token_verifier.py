@@ -18,7 +18,7 @@ from shared.adapters.entra_signing_keys import EntraSigningKeys
 from shared.adapters.expiring_cache import ExpiringCache
 from shared.domain.errors import PrincipalNotProved
 from shared.domain.principal import VerifiedClaims
-from shared.ports import Clock
+from shared.ports.clock import Clock
 
 PUBLIC_AUTHORITY = "https://login.microsoftonline.com"
 

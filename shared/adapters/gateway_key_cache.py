@@ -12,7 +12,8 @@ from weakref import WeakValueDictionary
 from shared.adapters.expiring_cache import ExpiringCache
 from shared.domain.errors import StorageError, StorageUnavailable
 from shared.domain.gateway_key import GatewayKey, KeyState
-from shared.ports import Clock, GatewayKeys
+from shared.ports.clock import Clock
+from shared.ports.principals import GatewayKeys
 
 logger = logging.getLogger(__name__)
 

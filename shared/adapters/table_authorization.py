@@ -17,7 +17,7 @@ from azure.data.tables.aio import TableServiceClient
 
 from shared.adapters.entra_token_source import EntraTokenSource
 from shared.domain.errors import SettingsInvalid, StorageUnavailable
-from shared.ports import Clock
+from shared.ports.clock import Clock
 
 SCOPE = "https://storage.azure.com/.default"
 

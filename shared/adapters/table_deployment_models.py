@@ -19,7 +19,7 @@ from azure.data.tables.aio import TableClient
 
 from shared.adapters.table_service import storage_errors
 from shared.domain.deployment_models import DeploymentKey
-from shared.ports import Clock
+from shared.ports.clock import Clock
 
 TABLE = "deployments"
 

@@ -23,7 +23,7 @@ from shared.adapters.table_wire import (
     write_request,
 )
 from shared.domain.errors import StorageNotAuthorized, StorageUnavailable
-from shared.ports import Clock
+from shared.ports.clock import Clock
 
 logger = logging.getLogger(__name__)
 

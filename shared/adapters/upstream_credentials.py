@@ -10,7 +10,7 @@ from azure.core.exceptions import AzureError
 
 from shared.adapters.entra_token_source import EntraTokenSource
 from shared.domain.errors import UpstreamNotAuthorized
-from shared.ports import Clock
+from shared.ports.clock import Clock
 
 
 class UpstreamCredential(Protocol):

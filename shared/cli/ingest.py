@@ -24,11 +24,11 @@ from shared.adapters.system_clock import SystemClock
 from shared.adapters.table_authorization import TableEndpoint
 from shared.adapters.table_service import table_service
 from shared.adapters.table_transactions import TableTransactions
-from shared.bootstrap import LogIngestion
+from shared.bootstrap.log_ingestion import LogIngestion
 from shared.cli.console import print_json, run
 from shared.domain.errors import MalformedRequest
 from shared.domain.logs.reading import Ingested
-from shared.ports import LogBlobs
+from shared.ports.logs import LogBlobs
 from shared.settings import storage_settings
 from shared.usecases.backfill_logs import BackfillLogs, OnProgress
 

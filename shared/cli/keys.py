@@ -20,7 +20,7 @@ from shared.cli.console import date, minute, print_json, run
 from shared.domain.errors import PrincipalNotProved
 from shared.domain.gateway_key import GatewayKey
 from shared.domain.principal import Principal, PrincipalKind
-from shared.ports import Clock
+from shared.ports.clock import Clock
 from shared.settings import storage_settings
 from shared.usecases.manage_keys import IssuedKey, ManageKeys
 

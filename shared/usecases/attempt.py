@@ -13,7 +13,10 @@ from shared.domain.errors import StorageError
 from shared.domain.operation import Metered
 from shared.domain.token_counting import CountableCall
 from shared.domain.usage_record import NO_TOKENS, UNKNOWN_TOKENS, OpenCall, Outcome, TokenUsage, UsageRecord
-from shared.ports import Clock, TokenCounter, UpstreamResponse, UsageLedger
+from shared.ports.clock import Clock
+from shared.ports.token_counter import TokenCounter
+from shared.ports.upstream import UpstreamResponse
+from shared.ports.usage_ledger import UsageLedger
 from shared.usecases.audit_counts import AuditCounts
 from shared.usecases.open_attempts import OpenAttempts
 

@@ -11,7 +11,8 @@ from dataclasses import replace
 from shared.domain.errors import StorageError
 from shared.domain.token_counting import CountableCall
 from shared.domain.usage_record import UsageRecord, UsageSource
-from shared.ports import TokenCounter, UsageLedger
+from shared.ports.token_counter import TokenCounter
+from shared.ports.usage_ledger import UsageLedger
 
 logger = logging.getLogger(__name__)
 

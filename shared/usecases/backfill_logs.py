@@ -7,7 +7,8 @@ from collections.abc import Callable, Coroutine, Iterable
 
 from shared.domain.logs.blob_name import is_sealed
 from shared.domain.logs.reading import Ingested, LogBlob
-from shared.ports import Clock, LogBlobs
+from shared.ports.clock import Clock
+from shared.ports.logs import LogBlobs
 from shared.usecases.ingest_log_blob import IngestLogBlob
 
 # Each holds a part of its blob in memory.

@@ -11,7 +11,8 @@ from datetime import timedelta
 from shared.domain.abandoned_call import abandoned
 from shared.domain.errors import StorageRejected, StorageUnavailable
 from shared.domain.usage_record import OpenCall, UsageRecord
-from shared.ports import Spool, SpooledCall, UsageLedger
+from shared.ports.spool import Spool, SpooledCall
+from shared.ports.usage_ledger import UsageLedger
 from shared.usecases.record_calls import set_aside
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from shared.domain.circuit_breaker import CircuitBreaker
 from shared.domain.errors import StorageUnavailable
 from shared.domain.usage_record import OpenCall, UsageRecord
-from shared.ports import Clock, UsageLedger
+from shared.ports.clock import Clock
+from shared.ports.usage_ledger import UsageLedger
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,8 @@ from enum import StrEnum
 from shared.domain.errors import PrincipalNotAllowed, PrincipalNotProved
 from shared.domain.gateway_key import KeyState, hash_key, is_gateway_key
 from shared.domain.principal import Principal, VerifiedClaims
-from shared.ports import Clock, GatewayKeys, TokenVerifier
+from shared.ports.clock import Clock
+from shared.ports.principals import GatewayKeys, TokenVerifier
 
 _HOW = (
     "send a gateway key in the 'api-key' header or as 'Authorization: Bearer <key>', "

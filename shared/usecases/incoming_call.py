@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from shared.domain.errors import BodyTooLarge, CallerError
 from shared.domain.relayed_headers import headers_for_upstream, query_for_upstream
-from shared.ports import Buffer, Header, UpstreamRequest
+from shared.ports.upstream import Buffer, Header, UpstreamRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

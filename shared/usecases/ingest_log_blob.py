@@ -10,7 +10,7 @@ from shared.domain.errors import LineUnreadable
 from shared.domain.logs.line_reading import parse_line
 from shared.domain.logs.log_lines import LineCutter
 from shared.domain.logs.reading import SEAM_BYTES, BlobRange, Checkpoint, DeadLetter, Ingested, LogBlob, LogLine
-from shared.ports import Checkpoints, DeadLetters, LogBlobs
+from shared.ports.logs import Checkpoints, DeadLetters, LogBlobs
 from shared.usecases.store_log_lines import StoreLogLines
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from shared.domain.errors import LineUnreadable
 from shared.domain.logs.line_reading import records_of
 from shared.domain.logs.reading import DeadLetter, Ingested, LogBlob, LogLine
-from shared.ports import DeadLetters
+from shared.ports.logs import DeadLetters
 from shared.usecases.store_log_lines import StoreLogLines
 
 logger = logging.getLogger(__name__)

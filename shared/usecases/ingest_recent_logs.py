@@ -11,7 +11,8 @@ from datetime import datetime
 from shared.domain.errors import StorageError
 from shared.domain.logs.blob_name import LATENESS, is_sealed, recent_prefixes
 from shared.domain.logs.reading import Checkpoint, Ingested, ListedBlob
-from shared.ports import Checkpoints, Clock, LogBlobs, LogContainers
+from shared.ports.clock import Clock
+from shared.ports.logs import Checkpoints, LogBlobs, LogContainers
 from shared.usecases.ingest_log_blob import IngestLogBlob
 
 logger = logging.getLogger(__name__)

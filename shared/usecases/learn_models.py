@@ -11,7 +11,8 @@ from typing import Any
 from shared.domain.deployment_models import DeploymentKey, DeploymentModels
 from shared.domain.errors import StorageError
 from shared.domain.usage_record import OpenCall, UsageRecord
-from shared.ports import DeploymentModelStore, UsageLedger
+from shared.ports.deployment_models import DeploymentModelStore
+from shared.ports.usage_ledger import UsageLedger
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,8 @@ from datetime import timedelta
 from shared.domain.errors import KeyNotFound
 from shared.domain.gateway_key import KEY_PREFIX, GatewayKey, hash_key, is_gateway_key, key_id
 from shared.domain.principal import Principal
-from shared.ports import Clock, GatewayKeys
+from shared.ports.clock import Clock
+from shared.ports.principals import GatewayKeys
 
 _RANDOM_BYTES = 32
 

@@ -12,7 +12,7 @@ from shared.domain.answer_filter import AnswerFilter, answer_filter, is_event_st
 from shared.domain.errors import UpstreamError, UpstreamTimedOut
 from shared.domain.relayed_headers import headers_for_caller
 from shared.domain.usage_record import Outcome
-from shared.ports import Header, UpstreamResponse
+from shared.ports.upstream import Header, UpstreamResponse
 from shared.usecases.attempt import Attempt
 
 # The specification's own advice against silence: a comment, which every client ignores.

@@ -9,7 +9,7 @@ from shared.domain.charging import charge_of
 from shared.domain.deployment import UNDESCRIBED, Deployment
 from shared.domain.pricing import PriceTable
 from shared.domain.usage_record import OpenCall, UsageRecord
-from shared.ports import UsageLedger
+from shared.ports.usage_ledger import UsageLedger
 
 # The name that describes every deployment which is not described by its own.
 ANY_DEPLOYMENT = "*"

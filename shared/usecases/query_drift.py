@@ -8,7 +8,7 @@ from datetime import datetime
 from shared.domain.drift_report import DriftFold, DriftRow
 from shared.domain.errors import PrincipalNotAllowed
 from shared.domain.principal import Principal
-from shared.ports import UsageRecords
+from shared.ports.usage_records import UsageRecords
 from shared.usecases.query_usage import READ_ALL_ROLE
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from shared.domain.errors import PrincipalNotAllowed
 from shared.domain.principal import Principal
 from shared.domain.usage_report import Dimension, Key, UsageFold, UsageReport
-from shared.ports import UsageRecords
+from shared.ports.usage_records import UsageRecords
 
 # The app role whose holders see everybody's usage.
 READ_ALL_ROLE = "Usage.Read.All"

@@ -8,7 +8,8 @@ from enum import StrEnum
 
 from shared.domain.errors import StorageRejected, StorageUnavailable
 from shared.domain.usage_record import OpenCall, UsageRecord
-from shared.ports import Spool, UsageLedger
+from shared.ports.spool import Spool
+from shared.ports.usage_ledger import UsageLedger
 
 logger = logging.getLogger(__name__)
 

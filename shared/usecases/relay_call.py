@@ -21,7 +21,7 @@ from shared.domain.principal import Principal
 from shared.domain.relayed_headers import replaced
 from shared.domain.request_reading import ReadRequest, read_request, with_usage_asked
 from shared.domain.usage_record import OpenCall, Outcome
-from shared.ports import Buffer, Upstream, UpstreamRequest, UpstreamResponse
+from shared.ports.upstream import Buffer, Upstream, UpstreamRequest, UpstreamResponse
 from shared.usecases.attempt import Attempt, Bookkeeping
 from shared.usecases.incoming_call import IncomingCall, StreamedBody
 from shared.usecases.pass_on_answer import HangupPolicy, RelayedAnswer

@@ -8,7 +8,7 @@ from shared.domain.errors import LineUnreadable
 from shared.domain.logs.entries import LogEntry
 from shared.domain.logs.line_reading import parse_line
 from shared.domain.logs.reading import DeadLetter, Ingested, LogLine, PutOutcome, PutResult
-from shared.ports import LogStore
+from shared.ports.logs import LogStore
 
 # Parsed at a stretch: some milliseconds, which other calls on this worker can spare.
 _BATCH_LINES = 1000

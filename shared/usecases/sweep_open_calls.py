@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from shared.domain.abandoned_call import abandoned
 from shared.domain.errors import StorageRejected
 from shared.domain.liveness import LeftOpen, Workers
-from shared.ports import OpenCalls, UsageLedger
+from shared.ports.open_calls import OpenCalls
+from shared.ports.usage_ledger import UsageLedger
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from shared.domain.errors import CallerGone, HeadersTooLarge, PrincipalNotProved
 from shared.domain.relayed_headers import header_value
-from shared.ports import Header
+from shared.ports.upstream import Header
 from shared.usecases.identify_principal import Credentials
 from shared.usecases.incoming_call import IncomingCall
 

@@ -6,7 +6,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.ports import Clock
+from shared.ports.clock import Clock
 from shared.usecases.identify_principal import IdentifyPrincipal
 from shared.usecases.query_drift import QueryDrift
 from shared.web.calls import credentials_of

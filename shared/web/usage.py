@@ -22,7 +22,7 @@ from starlette.responses import Response
 from shared.domain.errors import MalformedRequest
 from shared.domain.pricing import decimal_text
 from shared.domain.usage_report import Cell, Dimension, Key, UsageReport, key_columns
-from shared.ports import Clock
+from shared.ports.clock import Clock
 from shared.usecases.identify_principal import IdentifyPrincipal
 from shared.usecases.query_usage import QueryUsage, UsageQuery
 from shared.web.calls import credentials_of

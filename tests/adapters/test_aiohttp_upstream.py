@@ -22,7 +22,7 @@ from shared.domain.errors import (
     UpstreamTimedOut,
     UpstreamUnreachable,
 )
-from shared.ports import Buffer, UpstreamRequest, UpstreamResponse
+from shared.ports.upstream import Buffer, UpstreamRequest, UpstreamResponse
 from tests.raw_http import Connection, Handler, Received, serving, unused_port
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"

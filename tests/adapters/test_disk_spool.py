@@ -18,7 +18,7 @@ from shared.adapters import disk_spool
 from shared.adapters.disk_spool import DiskSpool
 from shared.domain.errors import StorageUnavailable
 from shared.domain.usage_record import UsageRecord
-from shared.ports import SpooledCall
+from shared.ports.spool import SpooledCall
 from tests.adapters.records import open_call, record
 
 REPOSITORY = Path(__file__).parents[2]

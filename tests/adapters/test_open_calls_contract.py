@@ -20,7 +20,7 @@ from shared.adapters.table_transactions import TableTransactions
 from shared.adapters.table_usage_ledger import TableUsageLedger
 from shared.adapters.usage_columns import OPEN_CALLS_TABLE
 from shared.domain.liveness import Heartbeat, LeftOpen
-from shared.ports import OpenCalls
+from shared.ports.open_calls import OpenCalls
 from tests.adapters.records import open_call
 from tests.fakes import FakeOpenCalls, FakeUsageLedger
 

@@ -10,7 +10,7 @@ import pytest
 
 from shared.adapters.disk_spool import DiskSpool
 from shared.domain.usage_record import OpenCall, UsageRecord
-from shared.ports import Spool, SpooledCall
+from shared.ports.spool import Spool, SpooledCall
 from tests.adapters.records import open_call, record
 from tests.fakes import FakeSpool
 

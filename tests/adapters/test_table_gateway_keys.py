@@ -17,7 +17,7 @@ from shared.adapters.table_gateway_keys import TableGatewayKeys
 from shared.domain.errors import StorageNotAuthorized, StorageRejected, StorageUnavailable
 from shared.domain.gateway_key import GatewayKey, hash_key, key_id
 from shared.domain.principal import Principal, PrincipalKind
-from shared.ports import GatewayKeys
+from shared.ports.principals import GatewayKeys
 from tests.fakes import FakeGatewayKeys
 
 ISSUED = datetime(2026, 11, 23, 9, 0, 0, 123456, tzinfo=UTC)

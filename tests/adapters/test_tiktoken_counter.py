@@ -18,7 +18,7 @@ from shared.domain.operation import Metered
 from shared.domain.token_counting import METHOD_VERSION, CountableCall, estimate_usage
 from shared.domain.usage_record import TokenUsage, UsageSource
 from shared.domain.visible_answer import Choice, VisibleAnswer
-from shared.ports import TokenCounter
+from shared.ports.token_counter import TokenCounter
 
 # The example of OpenAI's cookbook, How_to_count_tokens_with_tiktoken: its counts came from the service.
 COOKBOOK = [

@@ -21,7 +21,8 @@ from shared.adapters.table_usage_ledger import TableUsageLedger
 from shared.adapters.table_usage_records import TableUsageRecords
 from shared.adapters.usage_columns import OPEN_CALLS_TABLE, USAGE_TABLE
 from shared.domain.usage_record import UsageRecord
-from shared.ports import UsageLedger, UsageRecords
+from shared.ports.usage_ledger import UsageLedger
+from shared.ports.usage_records import UsageRecords
 from tests.adapters.records import BEGUN_AT, TENANT_ID, open_call, record
 from tests.fakes import FakeUsageLedger, FakeUsageRecords
 

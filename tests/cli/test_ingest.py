@@ -107,7 +107,7 @@ def test_what_was_interrupted_goes_on_from_there(tmp_path: Path, monkeypatch: py
             return await super()._ingest(*args)  # type: ignore[arg-type]
 
     with monkeypatch.context() as interrupted:
-        interrupted.setattr("shared.bootstrap.IngestLogBlob", Interrupted)
+        interrupted.setattr("shared.bootstrap.log_ingestion.IngestLogBlob", Interrupted)
         first = run(str(file))
     rest = last_line(run(str(file), "--json"))
 

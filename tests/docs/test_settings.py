@@ -1,4 +1,4 @@
-"""docs/settings.md against shared/settings.py."""
+"""docs/settings.md against shared/settings."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from shared.adapters.table_log_store import TableLogStore
 from shared.adapters.table_service import StorageSettings, table_service
 from shared.adapters.table_transactions import TableTransactions
 from shared.domain.logs.reading import LogBlob
-from shared.ports import Checkpoints, DeadLetters, LogBlobs, LogStore
+from shared.ports.logs import Checkpoints, DeadLetters, LogBlobs, LogStore
 from shared.usecases.ingest_log_blob import IngestLogBlob
 from shared.usecases.store_log_lines import StoreLogLines
 

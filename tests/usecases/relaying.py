@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from shared.domain.deployment_models import DeploymentModels
 from shared.domain.principal import Principal, PrincipalKind
 from shared.domain.usage_record import TokenUsage, UsageRecord, UsageSource
-from shared.ports import Header
+from shared.ports.upstream import Header
 from shared.usecases.attempt import Bookkeeping
 from shared.usecases.audit_counts import AuditCounts
 from shared.usecases.incoming_call import IncomingCall

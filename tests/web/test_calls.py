@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from shared.domain.errors import CallerGone, HeadersTooLarge, PrincipalNotProved
-from shared.ports import Header
+from shared.ports.upstream import Header
 from shared.usecases.incoming_call import IncomingCall
 from shared.web.calls import MAX_HEADER_BYTES, CallersBody, credentials_of, incoming_call
 from tests.web.asgi import calling, running

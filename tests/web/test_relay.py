@@ -18,7 +18,7 @@ from shared.domain.errors import StorageUnavailable, UpstreamUnreachable
 from shared.domain.gateway_key import GatewayKey, hash_key
 from shared.domain.principal import VerifiedClaims
 from shared.domain.usage_record import Outcome
-from shared.ports import Header
+from shared.ports.upstream import Header
 from shared.usecases.identify_principal import IdentifyPrincipal
 from shared.web.relay import RelayEndpoint
 from tests.fakes import FakeGatewayKeys, FakeTokenVerifier
