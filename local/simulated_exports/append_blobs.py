@@ -15,14 +15,19 @@ class AppendBlobs:
 
     def __init__(self, service: BlobServiceClient) -> None:
         self._service = service
-        self._opened: set[ExportedBlob] = set()
+        self._opened: dict[ExportedBlob, None] = {}
+
+    @property
+    def opened(self) -> list[ExportedBlob]:
+        """The blobs that were appended to, in the order of their first block."""
+        return list(self._opened)
 
     async def append(self, blob: ExportedBlob, block: bytes) -> None:
         """Append a block. Raises AzureError."""
         client = self._service.get_blob_client(blob.container, blob.name)
         if blob not in self._opened:
             await self._open(client, blob.container)
-            self._opened.add(blob)
+            self._opened[blob] = None
         await client.append_block(block)
 
     async def _open(self, client: BlobClient, container: str) -> None:

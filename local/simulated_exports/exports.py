@@ -73,14 +73,13 @@ class SimulatedExports:
         self._metrics = MinuteMetrics(resource)
         self._outbox = Outbox(chance)
         self._append_blobs = AppendBlobs(storage)
-        self._blobs: dict[ExportedBlob, None] = {}
         self._silent = False
         self._writing = asyncio.Lock()
 
     @property
     def blobs(self) -> list[ExportedBlob]:
-        """The blobs that have lines, or will have, in the order of their first."""
-        return list(self._blobs)
+        """The blobs that were written to, in the order of their first block."""
+        return self._append_blobs.opened
 
     def call(self, call: ServedCall) -> None:
         """Tell of a call that the service answered, whatever with."""
@@ -205,5 +204,4 @@ class SimulatedExports:
             lateness = self._lateness.draw(self._chance)
             on_its_way = min(lateness, _LONGEST_FROM_RECEIPT) * self._chance.random()
             blob = self.resource.blob(container, line.time + lateness - on_its_way)
-            self._blobs[blob] = None
             self._outbox.add(blob, line.data, line.time + lateness)
