@@ -2,7 +2,8 @@
 `make run`: everything on this machine, until Ctrl-C.
 
 What is stored, and the key to call with, stay in `.azurite/`. The environment may say PORT (7071, 0 for a
-free one), LEDGER_DEV_KEY (a random one), AZURE_OPENAI_ENDPOINT and the settings that go with it (simulated).
+free one), LEDGER_DEV_KEY (a random one), AZURE_OPENAI_ENDPOINT and the settings that go with it (simulated),
+SIMULATE_EXPORTS=0 (Azure's log exports are simulated where Azure OpenAI is), and any setting of the app.
 """
 
 from __future__ import annotations
@@ -22,7 +23,16 @@ from typing import NoReturn
 from local.azurite import running_azurite
 from local.child import Child
 from local.errors import WorkbenchError
-from local.stack import REPOSITORY, app_settings, function_host, keep_key, ready_url, simulator
+from local.stack import (
+    QUICK_SCHEDULES,
+    REPOSITORY,
+    app_settings,
+    export_arguments,
+    function_host,
+    keep_key,
+    ready_url,
+    simulator,
+)
 from shared.domain.gateway_key import KEY_PREFIX
 
 _DEFAULT_STATE = REPOSITORY / ".azurite"
@@ -70,8 +80,10 @@ def _start(children: ExitStack, state: Path) -> list[Child]:
     endpoint = os.environ.get("AZURE_OPENAI_ENDPOINT")
     if not endpoint:
         _say("simulated Azure OpenAI")
-        started.append(children.enter_context(simulator()))
+        exporting = export_arguments(azurite.connection_string) if _exports_simulated() else []
+        started.append(children.enter_context(simulator(exporting)))
         settings = app_settings(azurite.connection_string, ready_url(started[-1]))
+        settings |= {name: os.environ.get(name) or quick for name, quick in QUICK_SCHEDULES.items()}
     _say("function app")
     host = children.enter_context(function_host(settings, port=_port(), on_line=_pass_on))
     url = ready_url(host)
@@ -106,6 +118,10 @@ def _port() -> int:
     if not text.isascii() or not text.isdigit():
         raise WorkbenchError(f"PORT is {text!r}, not a number")
     return int(text)
+
+
+def _exports_simulated() -> bool:
+    return os.environ.get("SIMULATE_EXPORTS", "1").strip().lower() not in {"0", "false", "off", "no"}
 
 
 def _dev_key(state: Path) -> str:

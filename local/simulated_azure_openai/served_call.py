@@ -17,7 +17,8 @@ from local.simulated_azure_openai.token_counts import TokenCounts
 # As `gpt-4o-2024-11-20` and `gpt-35-turbo-0125`; a name without is a first version.
 _VERSIONED = re.compile(r"(.+?)-(\d{4}(?:-\d\d-\d\d)?)")
 _FIRST_VERSION = "1"
-_ADDRESS_HEADER = "x-simulate-address"
+# Who calls from another machine than ours says so: the logs have the address of the connection otherwise.
+ADDRESS_HEADER = "x-simulate-address"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,7 @@ def served_call(
         deployment=asked.deployment,
         model=asked.model,
         object_id="" if answer.status == HTTPStatus.UNAUTHORIZED else _object_id(request),
-        caller_address=request.headers.get(_ADDRESS_HEADER) or request.remote or "",
+        caller_address=request.headers.get(ADDRESS_HEADER) or request.remote or "",
         request_bytes=received.body_bytes,
         # Azure says 0 of a stream.
         response_bytes=0 if answer.streamed else sum(map(len, answer.chunks)),

@@ -19,6 +19,13 @@ class Lateness:
     late: tuple[float, float] = (8.0, 20.0)
     late_share: float = 0.15
 
+    @classmethod
+    def up_to(cls, seconds: float) -> Lateness:
+        """Return one in the same proportions, of which the latest line comes so late."""
+        share = seconds / cls().late[1]
+        usual, late = cls().usual, cls().late
+        return cls(usual=(usual[0] * share, usual[1] * share), late=(late[0] * share, seconds))
+
     def draw(self, chance: random.Random) -> timedelta:
         least, most = self.late if chance.random() < self.late_share else self.usual
         return timedelta(seconds=chance.uniform(least, most))
