@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 
 import aiohttp
@@ -36,10 +36,14 @@ _logger = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def passing_the_gate(
-    url: str, api_key: str, exports: SimulatedExports, chance: random.Random
+    url: str,
+    api_key: str,
+    exports: SimulatedExports,
+    chance: random.Random,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> AsyncIterator[None]:
     """Go past the gate from time to time, until the context ends."""
-    task = asyncio.create_task(_go_past(url, api_key, exports, chance))
+    task = asyncio.create_task(_go_past(url, api_key, exports, chance, sleep))
     try:
         yield
     finally:
@@ -48,13 +52,19 @@ async def passing_the_gate(
             await task
 
 
-async def _go_past(url: str, api_key: str, exports: SimulatedExports, chance: random.Random) -> None:
+async def _go_past(
+    url: str,
+    api_key: str,
+    exports: SimulatedExports,
+    chance: random.Random,
+    sleep: Callable[[float], Awaitable[None]],
+) -> None:
     with_key = {"api-key": api_key, ADDRESS_HEADER: KEY_ADDRESS}
     with_token = {"authorization": f"Bearer {_token()}", ADDRESS_HEADER: TOKEN_ADDRESS}
     exports.keys_listed(LISTED_THE_KEYS)
     async with aiohttp.ClientSession(url) as session:
         for seconds, headers in _calls(chance, with_key, with_token):
-            await asyncio.sleep(seconds)
+            await sleep(seconds)
             await _call(session, headers)
 
 
