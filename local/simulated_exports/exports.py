@@ -159,8 +159,8 @@ class SimulatedExports:
         await self._write(None)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Write what is due, as it comes due; at the end the rest, for which there is a second."""
+    async def running(self, *, close_seconds: float = _CLOSE_SECONDS) -> AsyncIterator[None]:
+        """Write what is due, as it comes due; at the end the rest, as far as it is written in time."""
         stopped = asyncio.Event()
         task = asyncio.create_task(self._keep_writing(stopped))
         try:
@@ -168,7 +168,7 @@ class SimulatedExports:
         finally:
             stopped.set()
             try:
-                await asyncio.wait_for(task, _CLOSE_SECONDS)
+                await asyncio.wait_for(task, close_seconds)
             except TimeoutError:
                 _logger.warning("exports.dropped")
 

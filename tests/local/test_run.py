@@ -49,15 +49,13 @@ def test_a_call_with_the_key_it_shows_is_in_the_usage_still_there_after_a_restar
 
 def test_nothing_is_exported_where_nobody_wants_it(tmp_path: Path) -> None:
     """Who works on something else has a ledger that nothing but their own calls writes to."""
-    with _running(tmp_path) as run:
-        _url(run)
-        exporting = _child_of(run.pid, "--export-to")
     with _running(tmp_path, SIMULATE_EXPORTS="0") as run:
         _url(run)
+        simulator = _child_of(run.pid, "local.simulated_azure_openai")
         with pytest.raises(AssertionError, match="no child"):
             _child_of(run.pid, "--export-to")
 
-    assert exporting
+    assert simulator
 
 
 def test_the_key_is_private_and_the_environment_may_name_another(tmp_path: Path) -> None:

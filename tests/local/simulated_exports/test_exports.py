@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import random
+import socket
+import time
 from datetime import timedelta
 
 import pytest
+from azure.storage.blob.aio import BlobServiceClient
 
 from local.azurite import Azurite
-from local.simulated_exports import AT_ONCE, Administrator, Forms, Lateness, TokenCounts
+from local.simulated_exports import AT_ONCE, Administrator, Forms, Lateness, SimulatedExports, TokenCounts
+from local.simulated_exports.account import SIMULATED_RESOURCE
+from shared.adapters.system_clock import SystemClock
 from shared.domain.logs.entries import AuditEvent, AuditKind, AuditPhase, AuditSource, ServiceCall
 from shared.domain.logs.line_reading import parse_line
 from tests.local.simulated_exports.exporting import Exporting, exporting
@@ -222,11 +228,27 @@ async def test_half_a_line_that_a_killed_process_left_spoils_no_line_after_it(az
 async def test_running_ends_with_everything_written(azurite: Azurite) -> None:
     """Ctrl-C comes right after a call more often than not."""
     async with exporting(azurite, lateness=Lateness(usual=(60, 60))) as azure:
-        async with azure.exports.running():
+        async with azure.exports.running(close_seconds=30):
             azure.exports.call(azure.served(1))
         lines = await azure.lines(CALLS)
 
     assert {_call(line).correlation_id for line in lines} == {"c-0001"}
+
+
+async def test_storage_that_is_gone_holds_up_no_end(caplog: pytest.LogCaptureFixture) -> None:
+    """The emulator may have died first: then what is left is dropped, and said to be."""
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    gone = f"DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;BlobEndpoint=http://127.0.0.1:{port}/a"
+    async with BlobServiceClient.from_connection_string(gone) as storage:
+        exports = SimulatedExports(storage, SIMULATED_RESOURCE, clock=SystemClock(), chance=random.Random(1))
+        begun_at = time.monotonic()
+        async with exports.running(close_seconds=0.2):
+            exports.keys_listed()
+        seconds = time.monotonic() - begun_at
+
+    assert seconds < 5
+    assert caplog.messages == ["exports.dropped"]
 
 
 def _call(line: bytes) -> ServiceCall:
