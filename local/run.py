@@ -120,6 +120,12 @@ def _port() -> int:
     return int(text)
 
 
+def _exports_summary(endpoint: str | None) -> str:
+    if endpoint or not _exports_simulated():
+        return "not simulated"
+    return "simulated, and some calls that go past the app"
+
+
 def _exports_simulated() -> bool:
     return os.environ.get("SIMULATE_EXPORTS", "1").strip().lower() not in {"0", "false", "off", "no"}
 
@@ -154,6 +160,7 @@ def _summary(url: str, key: str, endpoint: str | None, environment_file: Path) -
   function app   {url}
   Azure OpenAI   {endpoint or "simulated, with deployments as gpt-4o and text-embedding-3-small"}
   storage        Azurite, kept in {environment_file.parent}
+  log exports    {_exports_summary(endpoint)}
   gateway key    {key}   (of the principal `dev`)
 
 Make a call:

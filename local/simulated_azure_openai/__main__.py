@@ -21,7 +21,10 @@ from local.simulated_exports.past_the_gate import passing_the_gate
 
 
 def main() -> None:
-    options = _parser().parse_args()
+    parser = _parser()
+    options = parser.parse_args()
+    if options.past_the_gate and options.export_to is None:
+        parser.error("--past-the-gate needs --export-to: nobody would see it")
     simulation = replace(options.simulate, delay_ms=options.delay_ms or options.simulate.delay_ms)
     config = Config(simulation=simulation, replay=options.replay, request_log=options.request_log)
     asyncio.run(_serve_until_stopped(config, options))
