@@ -8,7 +8,7 @@ import pytest
 
 from shared.domain.counting.count import Count, Uncounted
 from tests.domain.counting import chat, function, response
-from tests.domain.media_files import png, wav
+from tests.domain.media_files import mp3, png, wav
 
 USER = {"role": "user", "content": "hi"}
 
@@ -71,7 +71,7 @@ def test_an_image_of_unknown_size_costs_at_least_the_smallest(url: str) -> None:
 @pytest.mark.parametrize(("model", "more"), [("gpt-5-mini", 1), ("gpt-4o", 0)])
 def test_images_beside_tools_cost_one_more_in_all(model: str, more: int) -> None:
     """However many there are: five recorded calls with one and one with two."""
-    tools = {"tools": [function()]}
+    tools: dict[str, Any] = {"tools": [function()]}
     picture = pictured(data_url(png(32, 32)))
     apart = chat([USER], model, **tools).tokens or 0
 
@@ -99,6 +99,7 @@ def test_both_apis_name_images_their_own_way() -> None:
 def test_a_sound_is_billed_by_its_length() -> None:
     """Ten tokens a second, cut off, and four that frame it."""
     assert chat(heard(base64.b64encode(wav(seconds=1.29)).decode()), "gpt-audio") == Count(FRAME + 4 + 12)
+    assert chat(heard(base64.b64encode(mp3(frames=71)).decode()), "gpt-audio") == Count(FRAME + 4 + 18)
 
 
 @pytest.mark.parametrize("data", ["", "no base64", base64.b64encode(b"ID3 mp3").decode()])
@@ -142,7 +143,7 @@ def test_a_conversation_the_service_may_shorten_is_unknown() -> None:
 )
 def test_the_first_weeks_of_the_responses_api_hid_a_text(model: str, day: date | None, hidden: tuple[int, int]) -> None:
     """Of gpt-4o alone, and in no call of today: 18 recorded calls of three repositories."""
-    tools = {"tools": [{"type": "function", "name": "f"}]}
+    tools: dict[str, Any] = {"tools": [{"type": "function", "name": "f"}]}
 
     assert response("hi", model, day) == response("hi", model) + Count(hidden[0])
     assert response("hi", model, day, **tools) == response("hi", model, **tools) + Count(hidden[1])

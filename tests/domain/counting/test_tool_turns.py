@@ -135,7 +135,7 @@ def test_the_responses_api_merges_calls_at_once_where_the_model_does(model: str,
 @pytest.mark.parametrize(
     ("model", "mark"), [("gpt-4o", {"status": "completed"}), ("gpt-5", {"id": "fc_1"}), ("gpt-5.2", {"id": "fc_1"})]
 )
-def test_a_call_sent_back_as_it_came_costs_more(model: str, mark: dict[str, str]) -> None:
+def test_a_call_sent_back_as_it_came_costs_more(model: str, mark: dict[str, Any]) -> None:
     """With what the service marked it by: 3 tokens in 16 of 17 recorded calls of gpt-4o, and in 6 of gpt-5."""
     assert response([call_item(**mark)], model) == response([call_item()], model) + Count(3)
 
