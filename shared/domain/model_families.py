@@ -142,6 +142,8 @@ FAMILIES = {
     "o3": _O_SERIES,
     "o3-mini": _O3_MINI,
     "o4-mini": _O4_MINI,
+    "codex-mini": _O4_MINI,  # https://platform.openai.com/docs/models/codex-mini-latest: it is a version of o4-mini
+    "computer-use-preview": _O_SERIES,  # a single call without its tool
     "gpt-5": _GPT_5,
     # As billed: the guide's 1.62 and 2.46 are those of gpt-4.1-mini and -nano.
     "gpt-5-mini": replace(_GPT_5, image=PatchPrice(multiplier=Decimal("1.2"))),
