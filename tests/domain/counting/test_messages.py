@@ -147,3 +147,14 @@ def test_the_first_weeks_of_the_responses_api_hid_a_text(model: str, day: date |
 
     assert response("hi", model, day) == response("hi", model) + Count(hidden[0])
     assert response("hi", model, day, **tools) == response("hi", model, **tools) + Count(hidden[1])
+
+
+def test_tools_brought_later_are_a_lower_bound() -> None:
+    """They are shown as other tools are, with instructions of their own that differ by model."""
+    functions = [{"type": "function", "name": "f", "description": "two words"}]
+    later = {"type": "additional_tools", "role": "developer", "tools": functions}
+
+    with_them = response([USER, later], "gpt-5")
+
+    assert with_them.tokens == response([USER], "gpt-5", tools=functions).tokens
+    assert with_them.uncounted == {Uncounted.TOOLS}
