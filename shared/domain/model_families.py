@@ -17,9 +17,14 @@ from shared.domain.image_price import PatchPrice, TilePrice
 from shared.domain.model_family import AnswerFrames, Dialect, Encoding, HiddenText, ModelFamily, PromptFrames
 from shared.domain.period import Period
 
-# In its first weeks the Responses API told gpt-4o something of its own: 18 recorded calls of three
-# repositories, all there are of these days.
-_FIRST_WEEKS = HiddenText(during=Period(first=date(2025, 3, 10), last=date(2025, 3, 27)), tokens=18, beside_tools=216)
+# In its first weeks the Responses API told gpt-4o something of its own: 19 recorded calls of three
+# repositories, all there are of these days, one of them with an image.
+_FIRST_WEEKS = HiddenText(
+    during=Period(first=date(2025, 3, 10), last=date(2025, 3, 27)),
+    tokens=18,
+    beside_tools=216,
+    beside_images=230,
+)
 
 # ChatML: 725 calls with tools, tool turns or a schema. The section on tools costs a token less than
 # its text, here as if its heading were shorter.

@@ -18,11 +18,12 @@ class Encoding(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HiddenText:
-    """What a family was told for a time beside what was sent, in `beside_tools` where there were any."""
+    """What a family was told for a time beside what was sent: more where that had tools, or else images."""
 
     during: Period
     tokens: int
     beside_tools: int
+    beside_images: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

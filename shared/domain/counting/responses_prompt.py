@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.domain.counting.count import NOTHING, Count, Uncounted, lower_bound, unknown
 from shared.domain.counting.json_values import JsonObject, list_of, object_of, text_of
-from shared.domain.counting.messages import count_content, count_message
+from shared.domain.counting.messages import count_content, count_message, has_image
 from shared.domain.counting.response_format import FormatTooDeep, answers_format
 from shared.domain.counting.rules import Rules
 from shared.domain.counting.tool_definitions import (
@@ -128,4 +128,6 @@ def _count_hidden(request: JsonObject, rules: Rules) -> int:
     hidden = rules.dialect.prompt.hidden
     if hidden is None or rules.answered_on not in hidden.during:
         return 0
-    return hidden.beside_tools if defined_functions(request) else hidden.tokens
+    if defined_functions(request):
+        return hidden.beside_tools
+    return hidden.beside_images if any(has_image(item.get("content")) for item in _items(request)) else hidden.tokens

@@ -135,18 +135,22 @@ def test_a_conversation_the_service_may_shorten_is_unknown() -> None:
 @pytest.mark.parametrize(
     ("model", "day", "hidden"),
     [
-        ("gpt-4o-2024-08-06", date(2025, 3, 14), (18, 216)),
-        ("gpt-4o-2024-08-06", date(2025, 3, 28), (0, 0)),
-        ("gpt-4o-mini-2024-07-18", date(2025, 3, 14), (0, 0)),
-        ("gpt-4o-2024-08-06", None, (0, 0)),
+        ("gpt-4o-2024-08-06", date(2025, 3, 14), (18, 216, 230)),
+        ("gpt-4o-2024-08-06", date(2025, 3, 28), (0, 0, 0)),
+        ("gpt-4o-mini-2024-07-18", date(2025, 3, 14), (0, 0, 0)),
+        ("gpt-4o-2024-08-06", None, (0, 0, 0)),
     ],
 )
-def test_the_first_weeks_of_the_responses_api_hid_a_text(model: str, day: date | None, hidden: tuple[int, int]) -> None:
-    """Of gpt-4o alone, and in no call of today: 18 recorded calls of three repositories."""
+def test_the_first_weeks_of_the_responses_api_hid_a_text(
+    model: str, day: date | None, hidden: tuple[int, int, int]
+) -> None:
+    """Of gpt-4o alone, and in no call of today: 19 recorded calls of three repositories."""
     tools: dict[str, Any] = {"tools": [{"type": "function", "name": "f"}]}
+    seen = [{"role": "user", "content": [{"type": "input_image", "image_url": data_url(png(1, 1))}]}]
 
     assert response("hi", model, day) == response("hi", model) + Count(hidden[0])
     assert response("hi", model, day, **tools) == response("hi", model, **tools) + Count(hidden[1])
+    assert response(seen, model, day) == response(seen, model) + Count(hidden[2])
 
 
 def test_tools_brought_later_are_a_lower_bound() -> None:
