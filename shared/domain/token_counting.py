@@ -150,7 +150,7 @@ class _Method:
     counter_version: str
 
     def describe(self, whole: Count) -> str:
-        """Return it with what is special about the count: `v2 o200k_base tiktoken 0.14.0 (unknown model)`."""
+        """Return it with what is special about the count: `v3 o200k_base tiktoken 0.14.0 (unknown model)`."""
         notes = [] if self.encoding.is_known else ["unknown model"]
         if whole.uncounted:
             notes.append("not counted: " + ", ".join(sorted(whole.uncounted)))
