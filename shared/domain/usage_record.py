@@ -41,7 +41,7 @@ class TokenUsage:
     tokens of the completion; none is an extra.
 
     `None` means not known, and of written and audio tokens, which few calls have, none. `method` says how
-    an estimate was made, as `v2 o200k_base tiktoken 0.14.0 (unknown model)`.
+    an estimate was made, as `v3 o200k_base tiktoken 0.14.0 (unknown model)`.
     """
 
     prompt_tokens: int | None = None
