@@ -87,6 +87,7 @@ def _schema(columns: Sequence[Column]) -> pa.Schema:
         ColumnType.WHOLE: pa.int64(),
         ColumnType.DECIMAL: pa.decimal128(DECIMAL_DIGITS, DECIMAL_PLACES),
         ColumnType.TIME: pa.timestamp("us", tz="UTC"),
+        ColumnType.SECOND: pa.timestamp("us", tz="UTC"),
         ColumnType.TRUTH: pa.bool_(),
     }
     return pa.schema([pa.field(each.name, types[each.type], nullable=not each.required) for each in columns])

@@ -16,12 +16,13 @@ class ColumnType(StrEnum):
     WHOLE = "whole"  # 64 bits
     DECIMAL = "decimal"  # exact: up to 20 digits before the point and 18 behind it
     TIME = "time"  # aware UTC, to the microsecond
+    SECOND = "second"  # the same, of whole seconds
     TRUTH = "truth"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column: its name and what it holds. `required` says that no row is without a value."""
+    """A column: its name and what it holds. `required` says that it has a value in every row."""
 
     name: str
     type: ColumnType
