@@ -6,8 +6,8 @@ from shared.domain.table_columns import Column, ColumnType
 
 _TEXTS = frozenset(
     "BillingAccountId BillingAccountName BillingCurrency ChargeCategory ChargeDescription ChargeFrequency ConsumedUnit "
-    "InvoiceIssuerName PricingCategory PricingCurrency PricingUnit ProviderName PublisherName ResourceId ResourceName ResourceType "
-    "ServiceCategory ServiceName ServiceSubcategory SkuId SkuMeter SkuPriceId "
+    "InvoiceIssuerName PricingCategory PricingCurrency PricingUnit ProviderName PublisherName ResourceId "
+    "ResourceName ResourceType ServiceCategory ServiceName ServiceSubcategory SkuId SkuMeter SkuPriceId "
     "x_Operation x_PrincipalId x_PrincipalKind x_PrincipalTenantId".split()
 )
 _TEXTS_OR_NULL = frozenset(
