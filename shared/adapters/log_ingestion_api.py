@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
 import aiohttp
 import msgspec
@@ -46,11 +46,13 @@ class LogIngestionApi:
         rule_id: str,
         stream: str,
         jitter: Callable[[], float],
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._session = session
         self._credential = credential
         self._url = f"{endpoint}/dataCollectionRules/{rule_id}/streams/{stream}?api-version={_API_VERSION}"
         self._jitter = jitter
+        self._sleep = sleep
 
     async def send(self, rows: Sequence[dict[str, LogValue]]) -> None:
         """
@@ -68,7 +70,7 @@ class LogIngestionApi:
         pause = _FIRST_PAUSE_SECONDS
         for attempt in range(_ATTEMPTS):
             if attempt:
-                await asyncio.sleep(pause * (0.5 + self._jitter() / 2))
+                await self._sleep(pause * (1 + self._jitter()))
             wait = await self._try(body)
             if wait is None:
                 return

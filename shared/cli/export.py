@@ -19,7 +19,7 @@ from shared.adapters.table_service import table_service
 from shared.adapters.table_usage_records import TableUsageRecords
 from shared.bootstrap.exporting import exports_of
 from shared.cli.console import print_json, run
-from shared.domain.exports import ExportedFile, ExportFormat, whole_days
+from shared.domain.exports import ExportedFile, ExportFormat, is_container_name, whole_days
 from shared.ports.export_files import ExportFiles
 from shared.settings import export_settings, storage_settings
 from shared.usecases.export_usage import ExportUsage
@@ -87,4 +87,6 @@ def _folder(output: str | None) -> ExportFiles | None:
     # No name of a container has a slash or a dot in it.
     if output and ("/" in output or "." in output or Path(output).is_dir()):
         return FolderExportFiles(Path(output))
+    if output and not is_container_name(output):
+        raise typer.BadParameter("--output is ./FOLDER, or the name of a container")
     return None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+
+_CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 
 
 class ExportFormat(StrEnum):
@@ -14,6 +17,15 @@ class ExportFormat(StrEnum):
     CSV = "csv"  # usage records, as CSV
     PARQUET = "parquet"  # the same, as Parquet
     FOCUS = "focus"  # costs in the form of the FinOps Foundation, as CSV and as Parquet
+
+
+def is_container_name(text: str) -> bool:
+    """
+    Return whether a container of blobs may be called so.
+
+    https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
+    """
+    return _CONTAINER.fullmatch(text) is not None
 
 
 def file_name(folder: str, day: date, suffix: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.domain.exports import ExportFormat
+from shared.domain.exports import ExportFormat, is_container_name
 from shared.settings.reader import Reader
 
 _DEFAULT_FORMATS = "parquet,focus"
@@ -40,7 +40,7 @@ def read_exports(read: Reader) -> ExportSettings:
     """Read them, and tell the reader what is wrong with them."""
     return ExportSettings(
         formats=_formats(read),
-        container=read.text("EXPORT_CONTAINER") or "exports",
+        container=_container(read),
         days=read.number("EXPORT_DAYS", 3, above=0),
         billing_account_id=read.text("FOCUS_BILLING_ACCOUNT_ID") or "aoai-ledger",
         logs=_logs(read),
@@ -54,6 +54,13 @@ def _formats(read: Reader) -> list[ExportFormat]:
     if words - set(ExportFormat):
         read.problem(f"EXPORT_FORMATS is {_OFF}, or any of {', '.join(ExportFormat)}, separated by commas")
     return [each for each in ExportFormat if each in words]
+
+
+def _container(read: Reader) -> str:
+    name = read.text("EXPORT_CONTAINER") or "exports"
+    if not is_container_name(name):
+        read.problem("EXPORT_CONTAINER is not the name of a container: 3 to 63 small letters, digits and single dashes")
+    return name
 
 
 def _logs(read: Reader) -> LogsIngestionSettings | None:

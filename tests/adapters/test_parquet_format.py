@@ -116,7 +116,7 @@ def test_duckdb_and_pandas_read_it(tmp_path: Path) -> None:
     """Neither is the library that wrote it, or asks for options."""
     path = tmp_path / "part-00000.parquet"
     path.write_bytes(encoded(USAGE_COLUMNS, [usage_row(record(f"c{number}")) for number in range(3)]))
-    sums = duckdb.sql(f"SELECT count(*), sum(total_tokens), min(begun_at) FROM '{path}'").fetchall()
+    sums = duckdb.execute(f"SELECT count(*), sum(total_tokens), min(begun_at) FROM '{path}'").fetchall()
     frame = pd.read_parquet(path)
 
     assert sums[0][:2] == (3, 3 * 42)

@@ -7,11 +7,11 @@ from shared.domain.table_columns import Column, ColumnType
 _TEXTS = frozenset(
     "BillingAccountId BillingAccountName BillingCurrency ChargeCategory ChargeDescription ChargeFrequency ConsumedUnit "
     "InvoiceIssuerName PricingCategory PricingCurrency PricingUnit ProviderName PublisherName ResourceId "
-    "ResourceName ResourceType ServiceCategory ServiceName ServiceSubcategory SkuId SkuMeter SkuPriceId "
+    "ResourceType ServiceCategory ServiceName ServiceSubcategory SkuId SkuMeter SkuPriceId "
     "x_Operation x_PrincipalId x_PrincipalKind x_PrincipalTenantId".split()
 )
 _TEXTS_OR_NULL = frozenset(
-    "ChargeClass CommitmentDiscountStatus InvoiceId RegionId RegionName SkuPriceDetails "
+    "ChargeClass CommitmentDiscountStatus InvoiceId RegionId RegionName ResourceName SkuPriceDetails "
     "x_Deployment x_Model x_PriceSource x_PrincipalName x_ServiceTier x_TokenClass".split()
 )
 _DECIMALS = frozenset(
