@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from functools import cache, partial
 
 from shared.adapters.blob_export_files import BlobExportFiles
 from shared.adapters.json_prices import shipped_prices
@@ -61,9 +62,15 @@ def _of_format(each: ExportFormat, exports: ExportSettings, pricing: PricingSett
         case ExportFormat.PARQUET:
             yield Export(folder="usage", table=lambda _: RecordTable(), format=ParquetFormat())
         case ExportFormat.FOCUS:
-            table = partial(FocusTable, terms=_terms(exports, pricing))
+            table = _focus_table(exports, pricing)
             yield Export(folder="focus", table=table, format=ParquetFormat())
             yield Export(folder="focus_csv", table=table, format=CsvFormat())
+
+
+def _focus_table(exports: ExportSettings, pricing: PricingSettings) -> Callable[[date], FocusTable]:
+    # Not before they are needed: a cold start would wait for the list of prices once more.
+    terms = cache(partial(_terms, exports, pricing))
+    return lambda day: FocusTable(day, terms())
 
 
 def _terms(exports: ExportSettings, pricing: PricingSettings) -> FocusTerms:

@@ -79,6 +79,8 @@ async def _export(days: list[date], formats: list[ExportFormat] | None, output: 
         blobs = await stack.enter_async_context(blob_service(storage, credential))
         files = _folder(output) or BlobExportFiles(blobs, output or exports.container)
         wanted = exports_of(formats or exports.formats, exports, pricing)
+        if not wanted:
+            raise typer.BadParameter("EXPORT_FORMATS is off: say what to write with --format")
         export_day = ExportUsage(TableUsageRecords(tables), files, wanted)
         return [file for day in days for file in await export_day(day)]
 

@@ -87,7 +87,7 @@ class ExportUsage:
             StorageError: the ledger cannot be read, or a file not be written; whole files stay.
         """
         for _ in range(_ATTEMPTS):
-            if exported := await self._export(day):
+            if (exported := await self._export(day)) is not None:
                 return exported
         raise StorageUnavailable(f"the exports of {day} are being written by others")
 

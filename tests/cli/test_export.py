@@ -148,6 +148,15 @@ async def listed(connection_string: str, container: str) -> dict[str, dict[str, 
         return {blob.name: blob.metadata async for blob in blobs}
 
 
+def test_where_exports_are_off_a_format_must_be_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing written, and nothing said, would look like done."""
+    monkeypatch.setenv("EXPORT_FORMATS", "off")
+    result = run(*PERIOD)
+
+    assert result.exit_code != 0
+    assert "--format" in result.output
+
+
 def test_people_are_told_what_was_written(tmp_path: Path) -> None:
     """And by which name to find it."""
     lines = run(*PERIOD, "--format", "focus", "--output", f"{tmp_path}/out").stdout.splitlines()

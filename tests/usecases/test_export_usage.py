@@ -161,6 +161,23 @@ async def test_of_two_at_once_the_one_that_read_earlier_does_not_win() -> None:
     assert bench.files.commits == [PARQUET, CSV]
 
 
+async def test_where_one_file_of_a_day_was_written_by_another_all_are_made_again() -> None:
+    """Two files of a day that were read at different times would not agree."""
+    bench = Bench()
+    await bench.write(record("c1"))
+    slow_records = PausedRecords(bench.ledger)
+    slow = asyncio.create_task(ExportUsage(slow_records, bench.files, RECORDS)(DAY))
+    await slow_records.have_read.wait()
+    await bench.write(record("late", begun_at=at(3)))
+    await ExportUsage(bench.records, bench.files, RECORDS[:1])(DAY)
+    slow_records.go_on.set()
+    files = await slow
+
+    assert [file.name for file in files] == [PARQUET, CSV]
+    assert len(bench.rows()) == 2
+    assert b"late" in bench.files.files[CSV][0]
+
+
 async def test_two_at_once_are_as_one() -> None:
     """The host runs a timer twice when an instance is replaced."""
     bench = Bench()
