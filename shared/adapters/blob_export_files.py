@@ -1,136 +1,118 @@
-"""When an hour, or a day of control-plane events, is looked at again, and by which run.
+"""
+Exported files in blobs. A file is sent in blocks, and is there when their list is committed: whole or not at all.
 
-A run claims a number, works, and finishes under it. A run that died leaves its number open; while one is, what it
-last wrote may be of an older view than what others wrote, so the window is run again until none is
-(docs/decisions/0016-reconcile-by-the-hour.md).
+A block is named by the hash of its bytes, so that two who send the same file do not spoil each other's.
+https://learn.microsoft.com/rest/api/storageservices/put-block-list
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+import base64
+import hashlib
+import io
 
-from shared.domain.logs.blob_name import LATENESS
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
+from azure.storage.blob import BlobBlock, ContentSettings, StorageErrorCode
+from azure.storage.blob.aio import BlobClient, BlobServiceClient
 
-HOUR = timedelta(hours=1)
-# No run takes longer: `usecases/reconcile_usage.py` ends it before.
-LONGEST_RUN = timedelta(minutes=10)
-# Hours that may still change without anybody saying so, the one that has just begun and the one before counted.
-OPEN_HOURS = int(LATENESS / HOUR) + 2
+from shared.adapters.table_service import storage_errors
+from shared.domain.exports import FileFacts
 
-_SHORTEST_PAUSE = timedelta(minutes=1)
-_LONGEST_PAUSE = timedelta(hours=6)
-# A pause is this part of the time since the hour ended: a record that comes after a day is seen within three hours.
-_PAUSE_PART = 8
-
-_HOUR_FORM = "%Y%m%dT%H"
-_DAY_FORM = "%Y%m%d"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Window:
-    """An hour of calls, or a day of control-plane events; as text `20261123T09`, or `20261123`. It begins in UTC."""
-
-    begins_at: datetime
-    is_day: bool = False
-
-    @classmethod
-    def of_hour(cls, time: datetime) -> Window:
-        """Return the hour that a time is in."""
-        return cls(time.astimezone(UTC).replace(minute=0, second=0, microsecond=0))
-
-    @classmethod
-    def of_day(cls, time: datetime) -> Window:
-        """Return the day that a time is in."""
-        return cls(time.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0), is_day=True)
-
-    @classmethod
-    def parse(cls, text: str) -> Window:
-        """Return the window of a text. Raises ValueError."""
-        is_day = len(text) == len("20261123")
-        return cls(datetime.strptime(text, _DAY_FORM if is_day else _HOUR_FORM).replace(tzinfo=UTC), is_day=is_day)
-
-    @property
-    def ends_at(self) -> datetime:
-        """The first moment that is no longer in it."""
-        return self.begins_at + (timedelta(days=1) if self.is_day else HOUR)
-
-    @property
-    def day(self) -> date:
-        """The day that it is, or is of."""
-        return self.begins_at.date()
-
-    @property
-    def place(self) -> str:
-        """What tells it from the others of its day."""
-        return "day" if self.is_day else f"{self.begins_at:%H}"
-
-    def __str__(self) -> str:
-        return self.begins_at.strftime(_DAY_FORM if self.is_day else _HOUR_FORM)
+# Of another who has committed: our blocks are gone with it.
+_BLOCKS_GONE = frozenset({StorageErrorCode.INVALID_BLOCK_LIST, StorageErrorCode.INVALID_BLOCK_ID})
 
 
-@dataclass(frozen=True, slots=True)
-class OpenRun:
-    """A run that has begun, and has not said that it is over."""
+class BlobExportFiles:
+    """Fulfils ExportFiles. The client is the bootstrap's, to open and to close."""
 
-    number: int
-    claimed_at: datetime
+    def __init__(self, service: BlobServiceClient, container: str) -> None:
+        self._service = service
+        self._container = container
+
+    async def begin(self, name: str, media_type: str) -> NewBlob:
+        """
+        See ExportFiles.
+
+        Raises:
+            StorageUnavailable, StorageRejected
+        """
+        client = self._service.get_blob_client(self._container, name)
+        with storage_errors("beginning an export"):
+            try:
+                there = await client.get_blob_properties()
+            except ResourceNotFoundError:
+                await self._create_container()
+                return NewBlob(client, media_type, etag=None, sha256=None)
+        return NewBlob(client, media_type, etag=there.etag, sha256=(there.metadata or {}).get("sha256"))
+
+    async def _create_container(self) -> None:
+        try:
+            await self._service.create_container(self._container)
+        except ResourceExistsError:
+            return
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WindowState:
-    """
-    What is known of a window. `version` is the row's, empty where there is none yet.
+class NewBlob:
+    """Fulfils NewFile. Blocks that are never committed the service drops after a week."""
 
-    `slow_arrival` is how long its lines took to arrive, None where none has.
-    """
+    def __init__(self, client: BlobClient, media_type: str, *, etag: str | None, sha256: str | None) -> None:
+        self.replaced_sha256 = sha256
+        self._client = client
+        self._media_type = media_type
+        self._etag = etag
+        self._blocks: list[BlobBlock] = []
 
-    window: Window
-    last_run: int = 0
-    open_runs: tuple[OpenRun, ...] = ()
-    reconciled_at: datetime | None = None
-    due_at: datetime | None = None
-    settled: bool = False
-    slow_arrival: timedelta | None = None
-    version: str = ""
+    async def write(self, data: bytes) -> None:
+        """
+        See NewFile.
 
-    def is_due(self, now: datetime) -> bool:
-        """Return whether it is to be run though nobody has marked it."""
-        return bool(self.open_runs) or self.reconciled_at is None or (self.due_at is not None and self.due_at <= now)
+        Raises:
+            StorageUnavailable, StorageRejected
+        """
+        block_id = _block_id(len(self._blocks), data)
+        with storage_errors("writing an export"):
+            # A stream: aiohttp warns of bytes this many, for they are sent at one go.
+            await self._client.stage_block(block_id, io.BytesIO(data), length=len(data))
+        self._blocks.append(BlobBlock(block_id))
 
-    def claimed(self, now: datetime) -> WindowState:
-        """Return the state with one more run, which is its `last_run`; runs that can no longer go on are let go."""
-        number = self.last_run + 1
-        alive = (run for run in self.open_runs if abs(now - run.claimed_at) < LONGEST_RUN)
-        return replace(self, last_run=number, open_runs=(*alive, OpenRun(number, now)))
+    async def commit(self, facts: FileFacts) -> bool:
+        """
+        See NewFile.
 
-    def abandoned(self, number: int) -> WindowState:
-        """Return the state without a run whose results do not count, for a later one has been claimed meanwhile."""
-        return replace(self, open_runs=_without(self.open_runs, number), due_at=self.reconciled_at)
-
-    def finished(self, now: datetime, *, next_deadline: datetime | None, slow: timedelta | None) -> WindowState:
-        """Return the state after the last run; `next_deadline` is when a call of it is no longer late."""
-        age = now - self.window.ends_at
-        is_over = age >= LATENESS and next_deadline is None
-        pause = min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, age / _PAUSE_PART))
-        # Once more when nothing comes any more, to say so.
-        times = [now + pause, next_deadline, self.window.ends_at + LATENESS if age < LATENESS else None]
-        due_at = max(now, min(time for time in times if time is not None))
-        return replace(
-            self,
-            open_runs=_without(self.open_runs, self.last_run),
-            reconciled_at=now,
-            due_at=None if is_over or self.window.is_day else due_at,
-            settled=is_over,
-            slow_arrival=slow,
+        Raises:
+            StorageUnavailable, StorageRejected
+        """
+        unchanged = (
+            {"etag": self._etag, "match_condition": MatchConditions.IfNotModified}
+            if self._etag
+            else {"match_condition": MatchConditions.IfMissing}
         )
+        with storage_errors("committing an export"):
+            try:
+                await self._client.commit_block_list(
+                    self._blocks,
+                    content_settings=ContentSettings(content_type=self._media_type),
+                    metadata=dict(facts.texts()),
+                    **unchanged,
+                )
+            except (ResourceModifiedError, ResourceExistsError, ResourceNotFoundError):
+                return False
+            except HttpResponseError as error:
+                if getattr(error, "error_code", None) not in _BLOCKS_GONE:
+                    raise
+                return False
+        return True
+
+    async def abandon(self) -> None:
+        """See NewFile. What was sent is no blob."""
 
 
-def _without(runs: tuple[OpenRun, ...], number: int) -> tuple[OpenRun, ...]:
-    return tuple(run for run in runs if run.number != number)
-
-
-def open_windows(now: datetime) -> list[Window]:
-    """Return the hours that may still change, newest first."""
-    newest = Window.of_hour(now)
-    return [Window(newest.begins_at - HOUR * ago) for ago in range(OPEN_HOURS)]
+def _block_id(number: int, data: bytes) -> str:
+    """Return an id as the service takes it: of one length in a blob. The number keeps two like blocks apart."""
+    return base64.b64encode(f"{number:05d}{hashlib.sha256(data).hexdigest()[:32]}".encode()).decode()
