@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
+from typing import Any
 
 from shared.domain.pricing import decimal_text
-from shared.domain.table_columns import Cell, Column, ColumnType, Rows
+from shared.domain.table_columns import Column, ColumnType, Row, Rows
 from shared.domain.table_entity import storable_text
 
 # How a spreadsheet knows a formula. https://owasp.org/www-community/attacks/CSV_Injection
@@ -40,42 +42,58 @@ class CsvEncoder:
     """Fulfils TableEncoder. It holds nothing of the rows."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
-        self._types = [column.type for column in columns]
+        self._writers = [_WRITERS[column.type] for column in columns]
         # RFC 4180 ends lines with CRLF, as the writer does.
         self._header = _lines([[column.name for column in columns]])
 
     def add(self, rows: Rows) -> bytes:
         """See TableEncoder."""
-        texts = ([_text(kind, cell) for kind, cell in zip(self._types, row, strict=True)] for row in rows)
-        return self._take_header() + _lines(texts)
+        return self._take_header() + _lines(map(self._texts, rows))
 
     def finish(self) -> bytes:
         """See TableEncoder."""
         return self._take_header()
+
+    def _texts(self, row: Row) -> list[str | None]:
+        cells = zip(self._writers, row, strict=True)
+        return [None if cell is None else write(cell) for write, cell in cells]
 
     def _take_header(self) -> bytes:
         header, self._header = self._header, b""
         return header
 
 
-def _lines(rows: Iterable[Sequence[str | int | None]]) -> bytes:
+def _lines(rows: Iterable[Sequence[str | None]]) -> bytes:
     file = io.StringIO(newline="")
     csv.writer(file).writerows(rows)
     return file.getvalue().encode()
 
 
-def _text(kind: ColumnType, cell: Cell) -> str | int | None:
-    match cell:
-        case bool():
-            return "true" if cell else "false"
-        case Decimal():
-            text = decimal_text(cell)
-            # A column of costs that are all 0 would be one of whole numbers to readers that guess.
-            return text if "." in text else f"{text}.0"
-        case datetime():
-            places = "seconds" if kind is ColumnType.SECOND else "microseconds"
-            return cell.astimezone(UTC).isoformat(timespec=places).replace("+00:00", "Z")
-        case str():
-            # A line end would end the row for readers that do not look at quotes, as Power Query does not by default.
-            return harmless(storable_text(cell, len(cell)))
-    return cell
+def _text(text: str) -> str:
+    # A line end would end the row for readers that do not look at quotes, as Power Query does not by default.
+    return harmless(storable_text(text, len(text)))
+
+
+def _decimal(number: Decimal) -> str:
+    text = decimal_text(number)
+    # A column of costs that are all 0 would be one of whole numbers to readers that guess.
+    return text if "." in text else f"{text}.0"
+
+
+def _time(time: datetime, places: str = "microseconds") -> str:
+    return time.astimezone(UTC).isoformat(timespec=places).replace("+00:00", "Z")
+
+
+def _truth(truth: object) -> str:
+    return "true" if truth else "false"
+
+
+# How a value of a column is written. That it is one of its type the column promises.
+_WRITERS: Mapping[ColumnType, Callable[[Any], str]] = {
+    ColumnType.TEXT: _text,
+    ColumnType.WHOLE: str,
+    ColumnType.DECIMAL: _decimal,
+    ColumnType.TIME: _time,
+    ColumnType.SECOND: partial(_time, places="seconds"),
+    ColumnType.TRUTH: _truth,
+}
