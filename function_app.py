@@ -8,7 +8,7 @@ from azurefunctions.extensions.http.fastapi import Request, Response
 from shared import bootstrap
 from shared.settings import log_triggers
 from shared.settings.logs import BlobTrigger
-from shared.settings.schedules import sweep_schedule
+from shared.settings.schedules import export_schedule, sweep_schedule
 from shared.web.platform import close_on_sigterm, mend_platform
 
 mend_platform()
@@ -55,6 +55,13 @@ async def healthz(request: Request) -> Response:
 async def sweep_open_calls(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the worker passes it by name
     """Record the calls of workers that are gone."""
     await (await bootstrap.app()).sweep_open_calls()
+
+
+@app.function_name("export_usage")
+@app.timer_trigger("timer", export_schedule(), use_monitor=False)
+async def export_usage(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the worker passes it by name
+    """Export the days that are over."""
+    await (await bootstrap.app()).export_usage()
 
 
 logs = log_triggers()

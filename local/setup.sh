@@ -17,6 +17,7 @@ main() {
     fi
     make_venv "$python"
     install_python_packages
+    install_focus_validator
     install_node
     install_node_packages local
     if [ -f "$CLIENT/package.json" ]; then
@@ -67,6 +68,16 @@ make_venv() {
 install_python_packages() {
     say "Python packages of requirements-dev.txt, a minute or two"
     run "the Python packages" "$VENV/bin/python" -m pip install --disable-pip-version-check -r requirements-dev.txt
+}
+
+# The validator of FOCUS files. It asks for older versions of what it runs on than the tests use, so it comes alone.
+install_focus_validator() {
+    if "$VENV/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 12))'; then
+        run "focus-validator" "$VENV/bin/python" -m pip install --disable-pip-version-check --no-deps \
+            "focus-validator==2.2.1"
+    else
+        say "no focus-validator: it needs Python 3.12 or later"
+    fi
 }
 
 install_node() {

@@ -7,7 +7,10 @@ import base64
 import gc
 import json
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,9 @@ from starlette.types import Receive, Scope, Send
 
 from local.azurite import Azurite
 from shared import bootstrap
+from shared.adapters.blob_service import blob_service
 from shared.adapters.disk_spool import DiskSpool
+from shared.adapters.table_service import StorageSettings
 from shared.bootstrap import App, app, build_app, build_app_or_refusal
 from shared.domain.errors import SettingsInvalid
 from shared.settings import read_settings
@@ -181,6 +186,42 @@ async def test_building_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     loop = asyncio.get_running_loop()
     monkeypatch.setattr(loop, "create_connection", refuse)
     await (await build_app(read_settings(NEEDED))).close()
+
+
+def test_an_app_that_only_relays_does_not_load_what_only_exports_need() -> None:
+    """A cold start would wait for it, and every instance would have it in memory."""
+    code = (
+        "import asyncio, sys, function_app\n"
+        "from shared import bootstrap, settings\n"
+        "app = asyncio.run(bootstrap.build_app(settings.read_settings()))\n"
+        "sys.exit(len({'pyarrow', 'pandas', 'duckdb', 'numpy'} & sys.modules.keys()))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], env={**os.environ, **NEEDED}, check=False, timeout=60)
+
+    assert run.returncode == 0
+
+
+async def test_the_timer_exports_what_the_settings_say(azurite: Azurite, tmp_path: Path) -> None:
+    """From the tables to the blobs, with everything between as it runs in Azure."""
+    environment = {
+        **NEEDED,
+        "AzureWebJobsStorage": azurite.connection_string,
+        "SPOOL_DIR": str(tmp_path),
+        "EXPORT_CONTAINER": "nightly",
+        "EXPORT_DAYS": "1",
+    }
+    built = await build_app(read_settings(environment))
+    await built.export_usage()
+    await built.close()
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+    async with blob_service(StorageSettings(connection_string=azurite.connection_string)) as service:
+        names = [blob.name async for blob in service.get_container_client("nightly").list_blobs()]
+
+    assert names == [
+        f"focus/day={yesterday}/part-00000.parquet",
+        f"focus_csv/day={yesterday}/part-00000.csv",
+        f"usage/day={yesterday}/part-00000.parquet",
+    ]
 
 
 async def test_what_is_kept_for_one_ledger_is_never_recorded_in_another(azurite: Azurite, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ class App:
     sweep_open_calls: Callable[[], Awaitable[None]]
     ingest_logs: Callable[[], Awaitable[object]]
     ingest_log_blob: Callable[[str], Awaitable[object]]
+    export_usage: Callable[[], Awaitable[None]]
     ingest_log_events: Callable[[str, Sequence[bytes]], Awaitable[object]]
     close: Callable[[], Awaitable[None]]
 
@@ -50,5 +51,6 @@ def refusal(error: OurError) -> App:
         ingest_logs=fail,
         ingest_log_blob=fail,
         ingest_log_events=fail,
+        export_usage=fail,
         close=close,
     )

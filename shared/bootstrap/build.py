@@ -11,6 +11,7 @@ from shared.adapters.table_service import check_tables
 from shared.adapters.table_usage_records import TableUsageRecords
 from shared.adapters.tiktoken_counter import TiktokenCounter
 from shared.bootstrap.app import App
+from shared.bootstrap.exporting import export_recent_days
 from shared.bootstrap.identifying import identify_principal
 from shared.bootstrap.log_reading import ingest_log_blob, ingest_recent_logs
 from shared.bootstrap.parts import Parts
@@ -78,5 +79,6 @@ def _assemble(settings: Settings, parts: Parts, stack: AsyncExitStack) -> App:
         ingest_logs=ingest_recent_logs(settings.logs, parts),
         ingest_log_blob=partial(ingest_log_blob, parts),
         ingest_log_events=parts.logs.of_events(),
+        export_usage=export_recent_days(settings, parts, records),
         close=stack.aclose,
     )

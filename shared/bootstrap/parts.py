@@ -10,6 +10,7 @@ import aiohttp
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.data.tables.aio import TableServiceClient
 from azure.identity.aio import DefaultAzureCredential
+from azure.storage.blob.aio import BlobServiceClient
 
 from shared.adapters.aiohttp_upstream import upstream_session
 from shared.adapters.blob_log_reader import BlobLogReader
@@ -49,6 +50,7 @@ class Parts:
     open_calls: OpenCalls
     logs: LogIngestion
     log_blobs: BlobLogReader
+    blobs: BlobServiceClient
 
     @classmethod
     async def open(cls, settings: Settings, stack: AsyncExitStack) -> Parts:
@@ -76,6 +78,7 @@ class Parts:
         )
         learning = LearnModels(ledger, models, TableDeploymentModels(tables.get_table_client(DEPLOYMENTS_TABLE), clock))
         stack.push_async_callback(learning.close)
+        blobs = await stack.enter_async_context(blob_service(settings.storage, credential))
         open_calls = TableOpenCalls(tables, transactions, lease_seconds=settings.ledger.worker_lease_seconds)
         stack.push_async_callback(open_calls.close)
         return cls(
@@ -89,8 +92,7 @@ class Parts:
             ledger=learning,
             models=models,
             open_calls=open_calls,
-            logs=LogIngestion.over(
-                tables, transactions, await stack.enter_async_context(blob_service(settings.storage, credential))
-            ),
+            logs=LogIngestion.over(tables, transactions, blobs),
             log_blobs=BlobLogReader(await stack.enter_async_context(blob_service(settings.logs.storage, credential))),
+            blobs=blobs,
         )

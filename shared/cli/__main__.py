@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from shared.cli import keys
+from shared.cli.export import export
 from shared.cli.ingest import ingest
 from shared.cli.report import report
 
@@ -16,6 +17,7 @@ app = typer.Typer(
 )
 app.command()(report)
 app.command()(ingest)
+app.command()(export)
 app.add_typer(keys.app, name="keys")
 
 

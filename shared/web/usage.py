@@ -19,6 +19,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from shared.domain.csv_format import harmless
 from shared.domain.errors import MalformedRequest
 from shared.domain.pricing import decimal_text
 from shared.domain.usage_report import Cell, Dimension, Key, UsageReport, key_columns
@@ -33,8 +34,6 @@ _FORMATS = frozenset({"json", "csv"})
 _MAX_LIMIT = 1000
 # Every record between the two times is read; a longer time is asked for in parts.
 _MAX_DAYS = 92
-# How a spreadsheet knows a formula. https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class UsageEndpoint:
@@ -208,5 +207,4 @@ def _plain(cell: Cell) -> str | int | None:
 
 
 def _harmless(cell: str | int | None) -> str | int | None:
-    """Return a cell that no spreadsheet runs: a name is whatever somebody called themselves."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    return harmless(cell) if isinstance(cell, str) else cell
