@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 from msgspec import Struct
@@ -30,10 +31,15 @@ def read_metric(line_members: Members) -> MetricPoint:
         occurred_at=utc(line.time),
         metric=line.metric_name,
         grain=line.time_grain or None,
-        count=line.count,
-        total=line.total,
-        minimum=line.minimum,
-        maximum=line.maximum,
-        average=line.average,
+        count=_finite(line.count),
+        total=_finite(line.total),
+        minimum=_finite(line.minimum),
+        maximum=_finite(line.maximum),
+        average=_finite(line.average),
         extra=left_over(line_members),
     )
+
+
+def _finite(number: float | None) -> float | None:
+    """Return a number that says something: of no measurements .NET writes the average as "NaN"."""
+    return number if number is not None and math.isfinite(number) else None
