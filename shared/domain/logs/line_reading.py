@@ -22,6 +22,7 @@ from shared.domain.logs.wire import (
     Members,
     Name,
     Word,
+    decode_mended,
     kept,
     members,
     resource_id,
@@ -57,7 +58,7 @@ def records_of(message: bytes) -> list[bytes]:
             if records is None:
                 return [message]
             message = bytes(records)
-        found = _RECORDS.decode(message)
+        found = decode_mended(_RECORDS, message)
     except UNREADABLE:
         raise LineUnreadable("the message holds no records") from None
     if len(found) > _MAX_RECORDS:

@@ -123,3 +123,28 @@ def test_an_event_without_identity_is_kept(identity: object) -> None:
     entry = event(LINES[1], identity=identity)
 
     assert (entry.kind, entry.object_id, entry.role) == (AuditKind.KEYS_LISTED, None, None)
+
+
+def test_every_category_of_the_activity_log_is_an_event() -> None:
+    """Some are no operations, and end neither well nor ill: "Active", "Updated"."""
+    events = [event(line) for line in log_lines("activity_log_categories.jsonl")]
+
+    assert {each.category for each in events} == {
+        *("ServiceHealth", "ResourceHealth", "Alert", "Autoscale", "Security", "Policy", "Recommendation"),
+        "Administrative",
+    }
+    assert {each.kind for each in events} == {AuditKind.OTHER}
+    assert [each.result for each in events if each.phase is AuditPhase.UNKNOWN] == [
+        *("Active", "Updated", "Resolved", "Active", "Active"),
+    ]
+
+
+def test_who_has_no_principal_name_may_have_an_address() -> None:
+    """A guest has no `upn`, and a service of Azure a name of its own; for people to read one is as good."""
+    names = [event(line).principal_name for line in log_lines("activity_log_categories.jsonl")]
+
+    assert [name for name in names if name] == [
+        "Microsoft.Insights/alertRules",
+        "guest@fabrikam.example",
+        "Microsoft.Advisor",
+    ]

@@ -37,3 +37,12 @@ def test_dimensions_make_another_row() -> None:
     ]
 
     assert len({entry_key(point) for point in [parse_line(LINE), *points]}) == 3
+
+
+def test_what_is_no_number_is_not_known() -> None:
+    """Of no measurements .NET writes an average that storage refuses: the row would be lost for it."""
+    line = json.dumps(json.loads(LINE) | {"average": "NaN", "maximum": "Infinity", "minimum": "-inf"}).encode()
+    point = parse_line(line)
+
+    assert isinstance(point, MetricPoint)
+    assert (point.total, point.average, point.maximum, point.minimum) == (1287, None, None, None)
