@@ -79,6 +79,14 @@ def test_a_role_that_was_given_says_to_whom() -> None:
     assert ASSIGNED.granted_to is None
 
 
+def test_half_a_character_does_not_hide_to_whom_a_role_was_given() -> None:
+    """Who makes the request writes its body, and may put into it what no decoder takes."""
+    body = json.loads(LINES[4])["properties"]["requestbody"].replace("{", '{"x":"\\ud800",', 1)
+    hidden = event(LINES[4], properties={"requestbody": body})
+
+    assert hidden.granted_to == ASSIGNED_BEGIN.granted_to
+
+
 def test_local_authentication_switched_on_shows() -> None:
     """With it keys work again. It stands in the new properties of the account, here as an object."""
     assert ACCOUNT_WRITTEN.disables_local_auth is False
