@@ -23,8 +23,16 @@ class _Line(Struct, kw_only=True, gc=False, rename="camel"):
     average: float | None = None
 
 
+# As the newer export by data collection rules has them, which has dimensions, too:
+# https://learn.microsoft.com/azure/azure-monitor/essentials/data-collection-metrics
+_NUMBERS = ("Count", "Total", "Minimum", "Maximum", "Average")
+
+
 def read_metric(line_members: Members) -> MetricPoint:
     """Return a point of a metric. Raises LineUnreadable."""
+    for name in _NUMBERS:
+        if name in line_members:
+            line_members.setdefault(name.lower(), line_members.pop(name))
     line = take(_Line, line_members)
     return MetricPoint(
         resource_id=resource_id(line.resource_id),

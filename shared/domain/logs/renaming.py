@@ -31,7 +31,7 @@ _USUAL = {
     "activitysubstatusvalue": "resultSignature",
     "_resourceid": "resourceId",
 }
-_TIMES = ("time", "timestamp", "eventtimestamp", "eventtimestring", "timegenerated")
+_TIMES = ("time", "timestamp", "eventtimestamp", "eventtimestring", "timegenerated", "createddatetime")
 _TYPE_SUFFIX = re.compile(r"_[bdgst]$")
 
 _TIME = msgspec.json.Decoder(datetime, strict=False)
