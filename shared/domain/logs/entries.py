@@ -129,7 +129,7 @@ class AuditEvent(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class MetricPoint(Struct, frozen=True, kw_only=True, gc=False):
-    """One minute of a metric of a resource. By diagnostic settings it has no dimensions; where it has, they are `extra`."""
+    """One minute of a metric of a resource. Its dimensions, which diagnostic settings leave out, are `extra`."""
 
     resource_id: str
     occurred_at: datetime
