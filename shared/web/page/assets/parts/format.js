@@ -1,0 +1,77 @@
+// Numbers and times for people: by their locale, with units, in UTC.
+
+const locale = undefined; // the browser's
+const plain = new Intl.NumberFormat(locale);
+const short = new Intl.NumberFormat(locale, { notation: "compact", maximumSignificantDigits: 3 });
+const percent = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 });
+const change = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0, signDisplay: "exceptZero" });
+const dollars = (digits) =>
+  new Intl.NumberFormat(locale, { style: "currency", currency: "USD", minimumFractionDigits: 2, maximumFractionDigits: digits });
+const cents = dollars(2);
+const exact = dollars(12);
+const fine = new Intl.NumberFormat(locale, { style: "currency", currency: "USD", maximumSignificantDigits: 2 });
+const shortDollars = new Intl.NumberFormat(locale, {
+  style: "currency", currency: "USD", notation: "compact", maximumSignificantDigits: 3,
+});
+
+export const NOTHING = "–";
+
+export const count = (value) => (isKnown(value) ? plain.format(value) : NOTHING);
+export const brief = (value) => (isKnown(value) ? (Math.abs(value) < 10_000 ? plain : short).format(value) : NOTHING);
+export const part = (value) => (isKnown(value) ? percent.format(value) : NOTHING);
+
+/** A cost, which comes as text: all of it is read, and less than a cent is not shown as nothing. */
+export function cost(value) {
+  if (!isKnown(value)) return NOTHING;
+  const amount = Math.abs(Number(value));
+  return (amount > 0 && amount < 0.01 ? fine : cents).format(value);
+}
+export const wholeCost = (value) => (isKnown(value) ? exact.format(value) : NOTHING);
+export const briefCost = (value) => (Math.abs(value) >= 10_000 ? shortDollars.format(value) : cost(value));
+
+export function duration(ms) {
+  if (!isKnown(ms)) return NOTHING;
+  if (ms < 1000) return `${plain.format(ms)} ms`;
+  if (ms < 120_000) return `${(ms / 1000).toLocaleString(locale, { maximumSignificantDigits: 3 })} s`;
+  return `${(ms / 60_000).toLocaleString(locale, { maximumSignificantDigits: 3 })} min`;
+}
+
+export function bytes(value) {
+  if (!isKnown(value)) return NOTHING;
+  const [divisor, unit] = [[1, "B"], [1024, "KiB"], [1024 ** 2, "MiB"]].findLast(([each]) => value >= each) ?? [1, "B"];
+  return `${(value / divisor).toLocaleString(locale, { maximumFractionDigits: unit === "B" ? 0 : 1 })} ${unit}`;
+}
+
+/** How a value has changed since the period before, or "" where that says nothing. */
+export function changed(value, before) {
+  const [now, then] = [Number(value ?? 0), Number(before ?? 0)];
+  return isKnown(before) && then > 0 ? change.format(now / then - 1) : "";
+}
+
+const utc = (options) => new Intl.DateTimeFormat(locale, { timeZone: "UTC", ...options });
+const dayForm = utc({ day: "numeric", month: "short", year: "numeric" });
+const shortDayForm = utc({ day: "numeric", month: "short" });
+const hourForm = utc({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const clockForm = utc({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const secondForm = utc({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const fullForm = utc({
+  day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit",
+  fractionalSecondDigits: 3, hourCycle: "h23",
+});
+
+const shown = (form) => (time) => {
+  const date = new Date(time ?? NaN);
+  return Number.isNaN(date.getTime()) ? NOTHING : form.format(date);
+};
+export const day = shown(dayForm);
+export const shortDay = shown(shortDayForm);
+export const hour = shown(hourForm);
+export const clock = shown(clockForm);
+export const second = shown(secondForm);
+export const moment = (time) => `${shown(fullForm)(time)} UTC`;
+export const binName = (time, bin) => (bin === "hour" ? `${hour(time)} UTC` : day(time));
+
+/** From when to when, both days included. */
+export const span = ({ start, end }) => dayForm.formatRange(new Date(start), new Date(end - 1));
+
+const isKnown = (value) => value !== null && value !== undefined && value !== "" && !Number.isNaN(Number(value));
