@@ -34,7 +34,7 @@ export function lines(options) {
   return figure({ ...options, draw });
 }
 
-function figure({ title, summary, times, series, bin, brief, show, draw }) {
+function figure({ title, summary, times, series, bin, mark, show, draw }) {
   const plot = h("div", { class: "plot", "aria-hidden": "true" });
   const reading = h("p", { class: "reading", "aria-hidden": "true" }, summary);
   const tell = (i) => replace(reading, ...(i === null ? [summary] : told(i)));
@@ -42,14 +42,14 @@ function figure({ title, summary, times, series, bin, brief, show, draw }) {
     h("b", {}, binName(times[i], bin)),
     series.map((each) => h("span", {}, `${each.name} `, h("b", {}, show(each.values[i])))),
   ];
-  keepDrawn(plot, (width) => drawn(plot, { width, draw, bin, brief, tell }));
+  keepDrawn(plot, (width) => drawn(plot, { width, draw, bin, mark, tell }));
   return h("figure", { class: "chart" },
     h("figcaption", { class: "unseen" }, `${title}. ${summary}`),
     series.length > 1 && legend(series),
     plot, reading, numbers({ title, times, series, bin, show }));
 }
 
-function drawn(plot, { width, draw, bin, brief, tell }) {
+function drawn(plot, { width, draw, bin, mark, tell }) {
   const colours = coloursOf(plot);
   const { data, series, isBars } = draw(colours);
   replace(plot);
@@ -57,14 +57,14 @@ function drawn(plot, { width, draw, bin, brief, tell }) {
     width, height: HEIGHT,
     ms: 1e-3,
     tzDate: (time) => uPlot.tzDate(new Date(time * 1e3), "Etc/UTC"),
-    padding: [10, 4, 0, 0],
+    padding: [10, 18, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { show: !isBars }, drag: { x: false, y: false } },
     hooks: { setCursor: [(chart) => tell(chart.cursor.idx ?? null)] },
     scales: { x: { time: true, range: isBars ? halfABarMore(data[0]) : undefined }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.06 : 1] } },
     axes: [
       { ...axis(colours), grid: { show: false }, values: (_, at) => at.map((time) => (bin === "hour" ? hourMark : shortDay)(time * 1e3)), space: 74, size: 28, incrs: steps(bin) },
-      { ...axis(colours), values: (_, at) => at.map(brief), size: width < 480 ? 50 : 64, space: 44 },
+      { ...axis(colours), values: (_, at) => at.map(mark), size: width < 480 ? 50 : 64, space: 44 },
     ],
     series: [{}, ...series],
   }, data, plot);

@@ -10,7 +10,7 @@ export function figures(title, note, totals, link) {
     h("dl", {},
       figure("Calls", brief(totals.calls), count(totals.calls), [since(totals.calls, totals.previous_calls)]),
       figure("Tokens", brief(totals.total_tokens), count(totals.total_tokens), [since(totals.total_tokens, totals.previous_total_tokens)]),
-      figure("Cost", cost(totals.cost_usd), null, [since(totals.cost_usd, totals.previous_cost_usd), unpriced(totals)]),
+      figure("Cost, US dollars", cost(totals.cost_usd), null, [since(totals.cost_usd, totals.previous_cost_usd), unpriced(totals)]),
       figure("Not completed", brief(totals.calls_failed), count(totals.calls_failed), [failedShare(totals)])));
 }
 

@@ -2,17 +2,16 @@
 
 const locale = undefined; // the browser's
 const plain = new Intl.NumberFormat(locale);
-const short = new Intl.NumberFormat(locale, { notation: "compact", maximumSignificantDigits: 3 });
+const short = new Intl.NumberFormat(locale, { notation: "compact", minimumSignificantDigits: 3, maximumSignificantDigits: 3 });
 const percent = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 });
 const change = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0, signDisplay: "exceptZero" });
-const dollars = (digits) =>
-  new Intl.NumberFormat(locale, { style: "currency", currency: "USD", minimumFractionDigits: 2, maximumFractionDigits: digits });
+const dollar = { style: "currency", currency: "USD", currencyDisplay: "narrowSymbol" };
+const dollars = (digits) => new Intl.NumberFormat(locale, { ...dollar, minimumFractionDigits: 2, maximumFractionDigits: digits });
 const cents = dollars(2);
 const exact = dollars(12);
-const fine = new Intl.NumberFormat(locale, { style: "currency", currency: "USD", maximumSignificantDigits: 2 });
-const shortDollars = new Intl.NumberFormat(locale, {
-  style: "currency", currency: "USD", notation: "compact", maximumSignificantDigits: 3,
-});
+const fine = new Intl.NumberFormat(locale, { ...dollar, maximumSignificantDigits: 2 });
+const round = new Intl.NumberFormat(locale, { ...dollar, maximumFractionDigits: 0 });
+const shortDollars = new Intl.NumberFormat(locale, { ...dollar, notation: "compact", maximumSignificantDigits: 3 });
 
 export const NOTHING = "–";
 
@@ -27,7 +26,11 @@ export function cost(value) {
   return (amount > 0 && amount < 0.01 ? fine : cents).format(value);
 }
 export const wholeCost = (value) => (isKnown(value) ? exact.format(value) : NOTHING);
-export const briefCost = (value) => (Math.abs(value) >= 10_000 ? shortDollars.format(value) : cost(value));
+export const briefCost = (value) => (Math.abs(value) >= 100_000 ? shortDollars.format(value) : cost(value));
+/** A cost beside an axis: no more of it than there is room for. */
+export const axisCost = (value) =>
+  Math.abs(value) >= 10_000 ? shortDollars.format(value) : (value === 0 || Math.abs(value) >= 10 ? round : fine).format(value);
+export const axisCount = (value) => new Intl.NumberFormat(locale, { notation: "compact" }).format(value);
 
 export function duration(ms) {
   if (!isKnown(ms)) return NOTHING;
@@ -54,6 +57,7 @@ const shortDayForm = utc({ day: "numeric", month: "short" });
 const hourForm = utc({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const clockForm = utc({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const secondForm = utc({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const minuteForm = utc({ day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const fullForm = utc({
   day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit",
   fractionalSecondDigits: 3, hourCycle: "h23",
@@ -68,6 +72,7 @@ export const shortDay = shown(shortDayForm);
 export const hour = shown(hourForm);
 export const clock = shown(clockForm);
 export const second = shown(secondForm);
+export const minute = (time) => `${shown(minuteForm)(time)} UTC`;
 export const moment = (time) => `${shown(fullForm)(time)} UTC`;
 export const binName = (time, bin) => (bin === "hour" ? `${hour(time)} UTC` : day(time));
 

@@ -19,6 +19,8 @@ export function frame(place, viewer, ways, signOut, counts = {}) {
       viewer && h("span", { class: "who-name", title: viewer.name }, viewer.name),
       themeButton(),
       viewer && leaveButton(signOut)))));
+  // On a narrow screen the ways are wider than the bar.
+  document.querySelector(".ways [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 }
 
 function themeButton() {

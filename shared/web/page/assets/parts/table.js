@@ -59,7 +59,7 @@ function groups(columns) {
     else cells.push({ group, span: 1 });
   }
   return h("tr", { class: "groups" }, cells.map(({ group, span }) =>
-    group ? h("th", { scope: "colgroup", colspan: span, class: "number" }, group) : h("td", { colspan: span })));
+    group ? h("th", { scope: "colgroup", colspan: span }, group) : h("td", { colspan: span })));
 }
 
 function line(columns, row) {

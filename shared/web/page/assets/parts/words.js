@@ -1,12 +1,12 @@
 // The ledger's names as people say them.
 
-import { brief, briefCost, cost, count, duration } from "./format.js";
+import { axisCost, axisCount, brief, briefCost, cost, count, duration } from "./format.js";
 
 export const MEASURES = {
-  total_tokens: { name: "Tokens", show: count, brief, unit: "tokens" },
-  cost_usd: { name: "Cost", show: cost, brief: briefCost, unit: "US dollars" },
-  calls: { name: "Calls", show: count, brief, unit: "calls" },
-  calls_failed: { name: "Not completed", show: count, brief, unit: "calls" },
+  total_tokens: { name: "Tokens", show: count, brief, mark: axisCount, unit: "tokens" },
+  cost_usd: { name: "Cost", show: cost, brief: briefCost, mark: axisCost, unit: "US dollars" },
+  calls: { name: "Calls", show: count, brief, mark: axisCount, unit: "calls" },
+  calls_failed: { name: "Not completed", show: count, brief, mark: axisCount, unit: "calls not completed" },
 };
 
 export const DIMENSION_NAMES = {
@@ -82,7 +82,7 @@ export const spaced = (name) => String(name ?? "").replace(/_ms$|_usd$/, "").rep
 export const COLUMNS = {
   calls: ["Calls", count], calls_failed: ["Not completed", count], prompt_tokens: ["Prompt", brief],
   cached_tokens: ["Cached", brief], completion_tokens: ["Completion", brief], reasoning_tokens: ["Reasoning", brief],
-  total_tokens: ["Tokens", brief], cost_usd: ["Cost", cost], calls_unpriced: ["Unpriced", count],
+  total_tokens: ["Tokens", brief], cost_usd: ["Cost (USD)", cost], calls_unpriced: ["Unpriced", count],
   latency_p50_ms: ["Median", duration], latency_p95_ms: ["95 %", duration], latency_p99_ms: ["99 %", duration],
   first_chunk_p50_ms: ["Median", duration], first_chunk_p95_ms: ["95 %", duration], first_chunk_p99_ms: ["99 %", duration],
 };

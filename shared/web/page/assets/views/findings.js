@@ -2,7 +2,7 @@
 
 import { h, replace } from "../parts/dom.js";
 import { picker } from "../parts/choices.js";
-import { count, moment, second } from "../parts/format.js";
+import { count, minute, second } from "../parts/format.js";
 import { head } from "../parts/head.js";
 import { badge } from "../parts/panel.js";
 import { empty, fill, say } from "../parts/states.js";
@@ -76,8 +76,8 @@ function content(finding, scene, draw) {
 }
 
 function standing(finding) {
-  if (finding.state === "accepted") return h("p", { class: "decision" }, h("b", {}, `Accepted by ${finding.accepted_by || "somebody"}`), ` on ${moment(finding.accepted_at)}: ${finding.reason || "no reason given"}`);
-  if (finding.state === "closed") return h("p", { class: "decision" }, h("b", {}, "Closed"), ` on ${moment(finding.closed_at)}: ${finding.closed_because || "it is no longer so"}`);
+  if (finding.state === "accepted") return h("p", { class: "decision" }, h("b", {}, `Accepted by ${finding.accepted_by || "somebody"}`), ` on ${minute(finding.accepted_at)}: ${finding.reason || "no reason given"}`);
+  if (finding.state === "closed") return h("p", { class: "decision" }, h("b", {}, "Closed"), ` on ${minute(finding.closed_at)}: ${finding.closed_because || "it is no longer so"}`);
   return null;
 }
 

@@ -49,8 +49,8 @@ function waits(report, period, wait) {
   if (worst < 0) return empty("No calls in this time", "Choose another period, or take away a filter.");
   const when = times[series[1].values.indexOf(worst)];
   return lines({
-    title: `${WAITS[wait]} by ${period.bin}`, times, series, bin: period.bin, brief: duration, show: duration,
-    summary: `95 % of calls were answered within ${duration(worst)} or faster; slowest on ${binName(when, period.bin)}.`,
+    title: `${WAITS[wait]} by ${period.bin}`, times, series, bin: period.bin, mark: duration, show: duration,
+    summary: `Slowest: ${binName(when, period.bin)}, when 95 % of calls took at most ${duration(worst)}.`,
   });
 }
 

@@ -38,7 +38,7 @@ export function overview(scene) {
 
 function now(title, period, name, { place, filters, signal }) {
   const box = h("div", {});
-  const note = `since ${day(period.start)}, 00:00 UTC`;
+  const note = `since ${day(period.start)} (UTC)`;
   fill(box, () => usage(period, { by: "day", compare: "previous", ...filters }, signal),
     (report) => figures(title, note, report.totals, linkTo(place, { period: name, after: "" })), { lines: 2, signal });
   return box;
@@ -51,7 +51,7 @@ function trendPanel(asked) {
   const title = `${what.name} by ${period.bin}`;
   const show = ({ times, totals, series }) =>
     sum(totals) > 0 || !place.measure
-      ? stackedBars({ title, summary: summary(times, totals, period.bin, what), times, series, bin: period.bin, brief: what.brief, show: what.show })
+      ? stackedBars({ title, summary: summary(times, totals, period.bin, what), times, series, bin: period.bin, mark: what.mark, show: what.show })
       : empty(`No ${what.name.toLowerCase()}`, "Nothing of that kind in this time.");
   fill(box, () => trend(period, { measure, split: split === "none" ? "" : split, filters }, signal),
     (found) => (found.report.totals.calls ? show(found) : nothing(viewer)), { lines: 7, signal });

@@ -30,10 +30,11 @@ function shown(report, place, period) {
   }
   return [
     sums(report),
-    panel("Hour by hour", { wide: true, note: "each mark is a part of the chosen time; the table below says the same in numbers" },
+    panel("Hour by hour", { wide: true, note: "each mark is a part of the chosen time; the tables below say the same in numbers" },
       h("ul", { class: "strips" }, [...Map.groupBy(report.rows, (row) => row.resource)].map(([resource, rows]) => strip(resource, rows, place, period))),
       h("ul", { class: "legend" }, ["good", "bad", "wait", "none"].map((state) => h("li", {}, h("span", { class: `mark-${state}`, "aria-hidden": "true" }), STATES[state])))),
-    panel("In numbers", { wide: true }, table("Calls by resource and hour", columns(), newestFirst(report.rows), { sorted: { name: "Hour (UTC)", isDescending: true } })),
+    panel("Hours to look at", { wide: true, note: "where a side misses calls, newest first" }, missing(report.rows)),
+    panel("All hours", { wide: true }, h("details", { class: "numbers" }, h("summary", {}, `Show ${count(report.rows.length)} rows`), hours("Calls by resource and hour", report.rows))),
   ];
 }
 
@@ -71,6 +72,13 @@ function stateOf(rows) {
   if (rows.some((row) => row.ours_only || row.azure_only)) return "bad";
   return rows.some((row) => row.late || !row.settled) ? "wait" : "good";
 }
+
+function missing(rows) {
+  const found = rows.filter((row) => row.ours_only || row.azure_only);
+  return found.length ? hours("Hours in which a side misses calls", found) : empty("None", "In every hour that is settled, both sides have the same calls.");
+}
+
+const hours = (caption, rows) => table(caption, columns(), newestFirst(rows), { sorted: { name: "Hour (UTC)", isDescending: true } });
 
 const newestFirst = (rows) => rows.toSorted((a, b) => Date.parse(b.hour) - Date.parse(a.hour));
 
