@@ -4,7 +4,8 @@ import { forgetAnswers, get } from "./data/api.js";
 import { asked, followLinks } from "./data/address.js";
 import { credential, forgetCredential, viewer as viewerOf } from "./data/session.js";
 import { replace } from "./parts/dom.js";
-import { frame } from "./parts/frame.js";
+import { keepFocus, watchFocus } from "./parts/focus.js";
+import { frame, showCounts } from "./parts/frame.js";
 import { say, skeleton, trouble } from "./parts/states.js";
 import { breakdown } from "./views/breakdown.js";
 import { findings, openFindings } from "./views/findings.js";
@@ -30,12 +31,13 @@ const main = document.getElementById("main");
 let viewer = null;
 let leave = new AbortController();
 let counts = {};
+let shown = "";
 
 async function start() {
   leave.abort();
   viewer = null;
   counts = {};
-  frame(asked(), null, [], signOut);
+  frame(asked(), null, [], signOut, counts);
   replace(main, skeleton(8));
   try {
     viewer = viewerOf(await get("usage/page/me"));
@@ -46,20 +48,22 @@ async function start() {
   if (viewer.seesAll) count();
 }
 
-function show({ isFirst = false } = {}) {
+function show({ isFirst = false, isBack = false } = {}) {
   if (!viewer) return;
   leave.abort();
   leave = new AbortController();
   const place = asked();
   const view = allowed()[place.view] ?? VIEWS.overview;
+  const isKept = place.view === shown && keepFocus(main);
+  shown = place.view;
   frame(place, viewer, ways(), signOut, counts);
   replace(main, view.show({ place, viewer, signal: leave.signal, changed: count }));
   const title = main.querySelector("h1");
   document.title = `${title.textContent} · aoai-ledger`;
-  if (isFirst) return;
+  if (isFirst || isKept) return;
   // As after loading a page: a screen reader is told where it is, and the keyboard starts from there.
   title.focus({ preventScroll: true });
-  scrollTo(0, 0);
+  if (!isBack) scrollTo(0, 0);
 }
 
 const allowed = () => Object.fromEntries(Object.entries(VIEWS).filter(([, view]) => viewer.seesAll || !view.isOfAll));
@@ -69,7 +73,7 @@ const ways = () => Object.entries(allowed()).filter(([, view]) => view.name).map
 async function count() {
   try {
     counts = { findings: await openFindings() };
-    if (viewer) frame(asked(), viewer, ways(), signOut, counts);
+    showCounts(counts);
   } catch {
     // The bar does without; the view of findings itself says what is wrong.
     counts = {};
@@ -87,13 +91,14 @@ function askWho(message) {
   viewer = null;
   forgetCredential();
   forgetAnswers();
-  frame(asked(), null, [], signOut);
+  frame(asked(), null, [], signOut, {});
   replace(main, signIn(message, start));
   document.title = "Sign in · aoai-ledger";
 }
 
 followLinks();
-addEventListener("asked", () => show());
+watchFocus(main);
+addEventListener("asked", (event) => show({ isBack: event.detail === "back" }));
 addEventListener("signed-out", (event) => viewer && askWho(event.detail));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => dispatchEvent(new CustomEvent("themed")));
 start();

@@ -41,7 +41,7 @@ export function followLinks() {
     event.preventDefault();
     goTo(link.href);
   });
-  addEventListener("popstate", () => dispatchEvent(new CustomEvent("asked")));
+  addEventListener("popstate", () => dispatchEvent(new CustomEvent("asked", { detail: "back" })));
 }
 
 const hasModifier = (event) => event.metaKey || event.ctrlKey || event.shiftKey || event.altKey;

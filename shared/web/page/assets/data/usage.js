@@ -17,13 +17,13 @@ export const usage = (period, parameters, signal) =>
  */
 export async function trend(period, { measure, split, filters }, signal) {
   const times = bins(period);
-  const whole = usage(period, { by: period.bin, limit: MOST_ROWS, ...filters }, signal);
-  const parts = split
-    ? usage(period, { by: `${period.bin},${split}`, sort: `-${measure}`, top: MOST_ROWS, ...filters }, signal)
-    : null;
-  const totals = spread(times, (await whole).rows, period.bin, measure);
-  const series = parts ? largest(times, (await parts).rows, { ...period, split, measure }) : [];
-  return { times, totals, series: withOthers(totals, series), report: await whole };
+  const [whole, parts] = await Promise.all([
+    usage(period, { by: period.bin, limit: MOST_ROWS, ...filters }, signal),
+    split && usage(period, { by: `${period.bin},${split}`, sort: `-${measure}`, top: MOST_ROWS, ...filters }, signal),
+  ]);
+  const totals = spread(times, whole.rows, period.bin, measure);
+  const series = parts ? largest(times, parts.rows, { ...period, split, measure }) : [];
+  return { times, totals, series: withOthers(totals, series), report: whole };
 }
 
 function spread(times, rows, bin, measure) {

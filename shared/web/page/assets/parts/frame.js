@@ -8,19 +8,34 @@ import { credential, hasPlatformSignIn, platformSignOut } from "../data/session.
 const THEME = "aoai-ledger.theme";
 
 /** Draw it for who looks (null: nobody is signed in). `ways` are [view, name], `counts` what a way leads to. */
-export function frame(place, viewer, ways, signOut, counts = {}) {
+export function frame(place, viewer, ways, signOut, counts) {
   const open = place.view === "record" ? "records" : place.view;
   replace(document.getElementById("frame"), h("div", { class: "bar" }, h("div", { class: "bar-row" },
     h("a", { class: "mark", href: viewLink(place, "overview") }, icon("mark"), "aoai-ledger"),
     viewer && h("nav", { class: "ways", "aria-label": "Views" }, h("ul", {}, ways.map(([view, name]) =>
       h("li", {}, h("a", { href: viewLink(place, view), "aria-current": view === open ? "page" : null },
-        name, counts[view] > 0 && h("span", { class: "count" }, String(counts[view]), h("span", { class: "unseen" }, " open"))))))),
+        name, h("span", { class: "count", "data-count": view })))))),
     h("div", { class: "who" },
       viewer && h("span", { class: "who-name", title: viewer.name }, viewer.name),
       themeButton(),
       viewer && leaveButton(signOut)))));
-  // On a narrow screen the ways are wider than the bar.
-  document.querySelector(".ways [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+  showCounts(counts);
+  showWay();
+}
+
+/** How many wait where a way leads. Nothing else of the bar is drawn anew: somebody may have the focus there. */
+export function showCounts(counts) {
+  for (const mark of document.querySelectorAll("[data-count]")) {
+    const count = counts[mark.dataset.count] ?? 0;
+    mark.hidden = count === 0;
+    replace(mark, String(count), h("span", { class: "unseen" }, " open"));
+  }
+}
+
+/** On a narrow screen the ways are wider than the bar. (`scrollIntoView` would move where the Tab key starts from.) */
+function showWay() {
+  const [ways, way] = [document.querySelector(".ways"), document.querySelector(".ways [aria-current]")];
+  if (way) ways.scrollLeft = way.offsetLeft - (ways.clientWidth - way.offsetWidth) / 2;
 }
 
 function themeButton() {

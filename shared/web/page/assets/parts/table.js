@@ -25,7 +25,7 @@ export function table(caption, columns, rows, { sorted = null, sortBy = null, fo
   }
 
   replace(body, rows.map((row) => line(columns, row)));
-  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Table: ${caption}` },
     h("table", {},
       h("caption", { class: seen ? null : "unseen" }, caption),
       h("thead", {}, groups(columns), h("tr", {}, heads)),
@@ -36,7 +36,7 @@ export function table(caption, columns, rows, { sorted = null, sortBy = null, fo
 function head(column, sorted, choose) {
   const attributes = { scope: "col", class: column.number ? "number" : null };
   if (!column.key) return h("th", attributes, column.name);
-  const cell = h("th", attributes, h("button", { type: "button", class: "sort", on: { click: () => choose(column) } },
+  const cell = h("th", attributes, h("button", { type: "button", class: "sort", "data-focus": `sort ${column.name}`, on: { click: () => choose(column) } },
     column.name, h("span", { class: "arrow" })));
   mark(cell, column, sorted);
   return cell;

@@ -74,7 +74,7 @@ function summary(times, totals, bin, { name, unit, show }) {
   const total = sum(totals);
   const most = totals.indexOf(Math.max(...totals));
   const inUnits = unit === "US dollars" ? show(total) : `${show(total)} ${unit}`;
-  return total ? `${inUnits} in all; most on ${binName(times[most], bin)}: ${show(totals[most])}.` : `${name}: none.`;
+  return total ? `${inUnits} in all; most in ${binName(times[most], bin)}: ${show(totals[most])}.` : `${name}: none.`;
 }
 
 function leaderPanel(dimension, asked) {
@@ -87,8 +87,11 @@ function leaderPanel(dimension, asked) {
     { total: Number(report.totals[measure] ?? 0), show: what.brief, unit: what.name });
   fill(box, () => usage(period, query, signal), show, { signal });
   const all = viewLink(place, "breakdown", { by: dimension, measure });
-  return panel(plural(dimension), { tools: [h("a", { class: "more", href: all, "aria-label": `All ${PLURALS[dimension]}` }, "All")] }, box);
+  return panel(plural(dimension), { tools: [more(all, "All", PLURALS[dimension])] }, box);
 }
+
+/** A way to all of it; what it is all of is said to who does not see where it stands. */
+const more = (href, text, what) => h("a", { class: "more", href }, text, h("span", { class: "unseen" }, ` ${what}`));
 
 const plural = (dimension) => PLURALS[dimension][0].toUpperCase() + PLURALS[dimension].slice(1);
 
@@ -116,7 +119,7 @@ function outcomePanel({ place, period, filters, signal }) {
     return ranking("Calls that did not complete", rows.sort((a, b) => b.value - a.value), { total: report.totals.calls, show: count, unit: "Calls" });
   };
   fill(box, () => usage(period, { by: "outcome", ...filters }, signal), show, { signal });
-  return panel("Errors and refusals", { note: "calls, and their share of all", tools: [h("a", { class: "more", href: viewLink(place, "breakdown", { by: "outcome" }), "aria-label": "All outcomes" }, "All")] }, box);
+  return panel("Errors and refusals", { note: "calls, and their share of all", tools: [more(viewLink(place, "breakdown", { by: "outcome" }), "All", "outcomes")] }, box);
 }
 
 function waitPanel({ place, period, filters, signal }) {
@@ -132,7 +135,7 @@ function waitPanel({ place, period, filters, signal }) {
   };
   fill(box, () => usage(period, { by: "operation", percentiles: "true", sort: "-calls", top: 1, ...filters }, signal),
     (report) => [show(report), report.rows[0] && h("p", { class: "note" }, `of ${report.rows[0].operation || "unknown operations"}, the operation called most`)], { lines: 3, signal });
-  return panel("Latency", { tools: [h("a", { class: "more", href: viewLink(place, "latency"), "aria-label": "Latency in full" }, "All")] }, box);
+  return panel("Latency", { tools: [more(viewLink(place, "latency"), "All", "latencies")] }, box);
 }
 
 /** How much went to deployments that are paid by the hour. */
@@ -148,5 +151,5 @@ function provisionedPanel({ place, period, filters, signal }) {
       h("p", { class: "note" }, `${part(totals.provisioned_tokens / totals.total_tokens)} of all tokens have no price of their own.`)];
   };
   fill(box, () => usage(period, { by: "deployment", ...filters }, signal), show, { lines: 3, signal });
-  return panel("Provisioned share", { tools: [h("a", { class: "more", href: viewLink(place, "latency"), "aria-label": "Who filled provisioned deployments" }, "Whose")] }, box);
+  return panel("Provisioned share", { tools: [more(viewLink(place, "latency"), "Whose", "tokens they were")] }, box);
 }

@@ -30,7 +30,7 @@ function shown(report, place, period) {
   }
   return [
     sums(report),
-    panel("Hour by hour", { wide: true, note: "each mark is a part of the chosen time; the tables below say the same in numbers" },
+    panel(period.bin === "hour" ? "Hour by hour" : "Day by day", { wide: true, note: `each mark is ${period.bin === "hour" ? "an hour" : "a day"} (UTC); the tables below say the same in numbers` },
       h("ul", { class: "strips" }, [...Map.groupBy(report.rows, (row) => row.resource)].map(([resource, rows]) => strip(resource, rows, place, period))),
       h("ul", { class: "legend" }, ["good", "bad", "wait", "none"].map((state) => h("li", {}, h("span", { class: `mark-${state}`, "aria-hidden": "true" }), STATES[state])))),
     panel("Hours to look at", { wide: true, note: "where a side misses calls, newest first" }, missing(report.rows)),
@@ -44,7 +44,7 @@ function sums({ totals, lateness_seconds: lateness }) {
     ? badge("bad", `${count(missing)} ${missing === 1 ? "call is" : "calls are"} missing on one side`)
     : totals.late ? badge("soft", "Complete, as far as Azure’s logs are here") : badge("good", "The ledger is complete");
   return h("section", { class: "figures", "aria-label": "Totals" },
-    h("div", { class: "figures-title" }, h("p", { class: "verdict" }, told), h("p", { class: "note" }, `A call counts as late for ${brief(Math.round(lateness / 60))} minutes, and then as missing.`)),
+    h("div", { class: "figures-title" }, h("p", { class: "verdict" }, told), h("p", { class: "note" }, `Azure’s logs may come ${count(Math.round(lateness / 360) / 10)} h late; what is not there then is missing.`)),
     h("dl", {},
       sumOf("Matched", totals.matched), sumOf("Ours only", totals.ours_only, "Azure has no log of them"),
       sumOf("Azure’s only", totals.azure_only, "they went round the gate"), sumOf("Late", totals.late, "Azure’s log is awaited")));

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, Playwright, Request, expect, sync_playwright
 
-from tests.web.page.sample import NOW
+from tests.web.page.browser.sample import NOW
 
 # It must ask nobody for anything: neither its maker nor another host.
 _ARGUMENTS = [

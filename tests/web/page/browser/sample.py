@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import operator
 import random
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -79,37 +81,46 @@ class Cell:
 
     def value(self, dimension: str) -> str:
         """The cell's value of a dimension of reports."""
-        return {
-            "principal": f"{self._tenant}/{self.who.object_id}",
-            "label": self.who.label,
-            "deployment": self.what.deployment,
-            "model": self.what.model,
-            "operation": self.what.operation,
-            "outcome": self.outcome,
-            "hour": self.hour.isoformat().replace("+00:00", "Z"),
-            "day": self.hour.date().isoformat(),
-            "month": self.hour.date().isoformat()[:7],
-        }[dimension]
+        match dimension:
+            case "principal":
+                return f"{self._tenant}/{self.who.object_id}"
+            case "label":
+                return self.who.label
+            case "outcome":
+                return self.outcome
+            case "hour":
+                return self.hour.isoformat().replace("+00:00", "Z")
+            case "day" | "month":
+                return self.hour.date().isoformat()[: 10 if dimension == "day" else 7]
+        value: str = getattr(self.what, dimension)
+        return value
 
     @property
     def _tenant(self) -> str:
         return {"gateway": "gateway", "unknown": "azure"}.get(self.who.kind, TENANT_ID)
 
 
+def between(begin: datetime, end: datetime) -> tuple[Cell, ...]:
+    """Return those of some hours, the same each time."""
+    of = operator.attrgetter("hour")
+    return _all()[bisect_left(_all(), begin, key=of) : bisect_left(_all(), end, key=of)]
+
+
 @functools.cache
-def cells() -> tuple[Cell, ...]:
-    """Return all of them, the same each time."""
+def _all() -> tuple[Cell, ...]:
     return tuple(_cells(random.Random(20)))
 
 
 def _cells(chance: random.Random) -> Iterator[Cell]:
     begin = NOW.replace(minute=0) - timedelta(days=_DAYS)
-    for i in range(_DAYS * 24 + 1):
+    # What is shown by the day need not be made by the hour.
+    for i in [*range(0, (_DAYS - 4) * 24, 6), *range((_DAYS - 4) * 24, _DAYS * 24 + 1)]:
         hour = begin + timedelta(hours=i)
+        hours = 6 if i < (_DAYS - 4) * 24 else 1
         busy = (0.25 if hour.weekday() > 4 else 1) * (1.6 if 7 <= hour.hour <= 17 else 0.3) * (0.75 + 0.5 * i / _DAYS / 24)
         for at, who in enumerate(PRINCIPALS):
             what = DEPLOYMENTS[(at + chance.choice([0, 0, 0, 1, 2])) % len(DEPLOYMENTS)]
-            calls = int(260 * who.weight * busy * chance.uniform(0.6, 1.4))
+            calls = int(hours * 260 * who.weight * busy * chance.uniform(0.6, 1.4))
             yield from _of_outcomes(chance, Cell(hour, who, what, "completed", calls, 0, 0))
 
 

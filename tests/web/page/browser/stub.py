@@ -32,11 +32,17 @@ from shared.web.page.endpoint import PageEndpoint
 from shared.web.page.files import read_page
 from shared.web.usage import known_parameters
 from tests.fakes import FakeClock, FakeGatewayKeys
-from tests.web.page import sample
+from tests.web.page.browser import sample
 
 FINOPS_KEY = "aoai-of-finops"
 DEVELOPER_KEY = "aoai-of-a-developer"
+AUDITOR_KEY = "aoai-of-an-auditor"
 ACCEPT_ROLE = "Findings.Accept.All"
+_KEYS = {
+    FINOPS_KEY: Principal.from_name("finops", roles=frozenset({READ_ALL_ROLE, ACCEPT_ROLE})),
+    AUDITOR_KEY: Principal.from_name("auditor", roles=frozenset({READ_ALL_ROLE})),
+    DEVELOPER_KEY: Principal.from_name("data-science"),
+}
 _FILTERS = {"deployment", "model", "operation", "outcome", "label"}
 _USAGE = {"from", "to", "by", "principal", "sort", "top", "compare", "percentiles", "format", "limit", "after"} | _FILTERS
 _RECORDS = {"from", "to", "principal", "order", "limit", "after"} | _FILTERS
@@ -62,14 +68,15 @@ class Stub:
     asked: list[str] = field(default_factory=list)
     posted: list[dict[str, Any]] = field(default_factory=list)
     findings: list[dict[str, Any]] = field(default_factory=sample.findings)
+    keys: FakeGatewayKeys = field(init=False)
     identify: IdentifyPrincipal = field(init=False)
 
     def __post_init__(self) -> None:
         clock = FakeClock()
-        finops = Principal.from_name("finops", roles=frozenset({READ_ALL_ROLE, ACCEPT_ROLE}))
-        keys = {FINOPS_KEY: finops, DEVELOPER_KEY: Principal.from_name("data-science")}
-        held = [GatewayKey(key_hash=hash_key(key), principal=who, issued_at=clock.now()) for key, who in keys.items()]
-        self.identify = IdentifyPrincipal(keys=FakeGatewayKeys(*held), clock=clock)
+        self.keys = FakeGatewayKeys(
+            *(GatewayKey(key_hash=hash_key(key), principal=who, issued_at=clock.now()) for key, who in _KEYS.items())
+        )
+        self.identify = IdentifyPrincipal(keys=self.keys, clock=clock)
 
     def app(self) -> Starlette:
         """Return it as an application."""
@@ -108,10 +115,9 @@ class Stub:
     def _usage(self, request: Request, principal: Principal) -> Response:
         asked = known_parameters(request, frozenset(_USAGE))
         begin, end = _times(asked)
-        held = [] if self.mode is Mode.EMPTY else list(_narrowed(asked, principal))
-        body = _report(asked, [cell for cell in held if begin <= cell.hour < end])
+        body = _report(asked, self._held(begin, end, asked, principal))
         if asked.get("compare") == "previous":
-            before = _totals([cell for cell in held if begin - (end - begin) <= cell.hour < begin])
+            before = _totals(self._held(begin - (end - begin), begin, asked, principal))
             body["totals"] |= {f"previous_{name}": before[name] for name in ("calls", "total_tokens", "cost_usd")}
         if self.mode is Mode.HOSTILE:
             body["rows"] = [_hostile(row) for row in body["rows"]]
@@ -122,6 +128,9 @@ class Stub:
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers={"etag": tag})
         return Response(content, media_type="application/json", headers={"etag": tag})
+
+    def _held(self, begin: datetime, end: datetime, asked: dict[str, str], principal: Principal) -> list[sample.Cell]:
+        return [] if self.mode is Mode.EMPTY else list(_narrowed(sample.between(begin, end), asked, principal))
 
     def _records(self, request: Request, principal: Principal) -> Response:
         asked = known_parameters(request, frozenset(_RECORDS))
@@ -192,12 +201,12 @@ def _times(asked: dict[str, str]) -> tuple[datetime, datetime]:
     return begin, end
 
 
-def _narrowed(asked: dict[str, str], principal: Principal) -> Iterable[sample.Cell]:
+def _narrowed(cells: Iterable[sample.Cell], asked: dict[str, str], principal: Principal) -> Iterable[sample.Cell]:
     own = None if READ_ALL_ROLE in principal.roles else f"gateway/{principal.object_id}"
     wanted = {name: set(asked[name].split(",")) for name in _FILTERS & asked.keys()}
     if who := asked.get("principal") or own:
         wanted["principal"] = {who}
-    return (cell for cell in sample.cells() if all(cell.value(name) in values for name, values in wanted.items()))
+    return (cell for cell in cells if all(cell.value(name) in values for name, values in wanted.items()))
 
 
 def _report(asked: dict[str, str], cells: list[sample.Cell]) -> dict[str, Any]:
