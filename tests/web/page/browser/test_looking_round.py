@@ -30,7 +30,7 @@ def test_what_is_looked_at_is_in_the_address_and_back_leads_back(opened: Opener)
     window.settle()
 
     assert asked(window) == {"period": "7d", "deployment": "chat-large", "view": "records"}
-    assert set(page.locator("tbody tr td:nth-child(3)").all_inner_texts()) == {"chat-large\ngpt-4.1-2025-04-14"}
+    assert set(page.locator("tbody tr td:nth-child(4)").all_inner_texts()) == {"chat-large\ngpt-4.1-2025-04-14"}
 
     page.go_back()
     window.settle()

@@ -2,7 +2,7 @@
 
 import { credential } from "./session.js";
 
-export class ApiError extends Error {
+class ApiError extends Error {
   constructor(status, code, message) {
     super(message);
     this.status = status;

@@ -47,7 +47,7 @@ function withOthers(totals, series) {
   // What is left by rounding alone is no series.
   const isMuch = sum(rest) > sum(totals) * 1e-9;
   if (!isMuch) return series;
-  return [...series, { name: series.length ? "others" : "all", values: rest, isOthers: series.length > 0 }];
+  return [...series, series.length ? { name: "others", values: rest, isOthers: true } : { name: "all", values: rest, isAll: true }];
 }
 
 export const sum = (values) => values.reduce((held, value) => held + value, 0);

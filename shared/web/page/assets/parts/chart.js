@@ -7,7 +7,7 @@ import { table } from "./table.js";
 const HEIGHT = 240;
 const AXIS = 12;
 
-/** Bars that stand on each other: `series` are {name, values, isOthers}, in the order of the legend. */
+/** Bars that stand on each other: `series` are {name, values, isOthers, isAll}, in the order of the legend. */
 export function stackedBars(options) {
   const stacked = stack(options.series);
   const bars = uPlot.paths.bars({ size: [0.78, 44], gap: 0 });
@@ -34,18 +34,18 @@ export function lines(options) {
   return figure({ ...options, draw });
 }
 
-function figure({ title, summary, times, series, bin, mark, show, draw }) {
+function figure({ title, summary, times, series, bin, mark, brief, show, draw }) {
   const plot = h("div", { class: "plot", "aria-hidden": "true" });
   const reading = h("p", { class: "reading", "aria-hidden": "true" }, summary);
   const tell = (i) => replace(reading, ...(i === null ? [summary] : told(i)));
   const told = (i) => [
     h("b", {}, binName(times[i], bin)),
-    series.map((each) => h("span", {}, `${each.name} `, h("b", {}, show(each.values[i])))),
+    series.map((each) => h("span", {}, `${each.name} `, h("b", {}, brief(each.values[i])))),
   ];
   keepDrawn(plot, (width) => drawn(plot, { width, draw, bin, mark, tell }));
   return h("figure", { class: "chart" },
     h("figcaption", { class: "unseen" }, `${title}. ${summary}`),
-    series.length > 1 && legend(series),
+    !series[0]?.isAll && legend(series),
     plot, reading, numbers({ title, times, series, bin, show }));
 }
 

@@ -13,7 +13,7 @@ const fine = new Intl.NumberFormat(locale, { ...dollar, maximumSignificantDigits
 const round = new Intl.NumberFormat(locale, { ...dollar, maximumFractionDigits: 0 });
 const shortDollars = new Intl.NumberFormat(locale, { ...dollar, notation: "compact", maximumSignificantDigits: 3 });
 
-export const NOTHING = "–";
+const NOTHING = "–";
 
 export const count = (value) => (isKnown(value) ? plain.format(value) : NOTHING);
 export const brief = (value) => (isKnown(value) ? (Math.abs(value) < 10_000 ? plain : short).format(value) : NOTHING);
@@ -55,7 +55,6 @@ const utc = (options) => new Intl.DateTimeFormat(locale, { timeZone: "UTC", ...o
 const dayForm = utc({ day: "numeric", month: "short", year: "numeric" });
 const shortDayForm = utc({ day: "numeric", month: "short" });
 const hourForm = utc({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-const clockForm = utc({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const secondForm = utc({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const minuteForm = utc({ day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const fullForm = utc({
@@ -70,11 +69,17 @@ const shown = (form) => (time) => {
 export const day = shown(dayForm);
 export const shortDay = shown(shortDayForm);
 export const hour = shown(hourForm);
-export const clock = shown(clockForm);
 export const second = shown(secondForm);
 export const minute = (time) => `${shown(minuteForm)(time)} UTC`;
 export const moment = (time) => `${shown(fullForm)(time)} UTC`;
 export const binName = (time, bin) => (bin === "hour" ? `${hour(time)} UTC` : day(time));
+
+/** Any value of a row whose columns one does not know. */
+export function anything(value) {
+  if (typeof value === "number") return plain.format(value);
+  if (/^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/.test(value)) return moment(value);
+  return isKnown(value) || typeof value === "string" || typeof value === "boolean" ? String(value) : NOTHING;
+}
 
 /** From when to when, both days included. */
 export const span = ({ start, end }) => dayForm.formatRange(new Date(start), new Date(end - 1));

@@ -9,16 +9,16 @@ import { dimensions, filtersOf, goTo, linkTo } from "../data/address.js";
 import { PERIODS, fault, periodOf } from "../data/period.js";
 
 /** `place` is the address, `viewer` who looks; `filters` are the dimensions that this view can be narrowed by. */
-export function head(title, { place, viewer, filters = dimensions(), period = periodOf(place), note } = {}) {
-  const range = h("div", { hidden: place.period !== "custom" });
-  if (place.period === "custom") replace(range, rangeForm(place, period));
+export function head(title, { place, viewer, filters = dimensions(), period = periodOf(place), note, isTimeless } = {}) {
+  const range = h("div", { hidden: place.period !== "custom" || isTimeless });
+  if (place.period === "custom" && !isTimeless) replace(range, rangeForm(place, period));
   const offered = filters.filter((name) => name !== "principal" || viewer.seesAll);
   const scope = viewer.seesAll ? "everybody’s calls" : "your own calls";
   return [
     h("div", { class: "head" },
       h("div", { class: "head-text" }, h("h1", { tabindex: "-1" }, title),
         h("p", {}, note ?? `${span(period)}, days in UTC · ${scope}`)),
-      h("div", { class: "tools" }, periods(place))),
+      !isTimeless && h("div", { class: "tools" }, periods(place))),
     range,
     offered.length > 0 && filterBar(place, offered),
   ];

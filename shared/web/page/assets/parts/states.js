@@ -7,7 +7,7 @@ const WORDS = {
   0: ["No connection", "The ledger could not be reached. Check your network; nothing is lost."],
   403: ["Not yours to see", null],
   404: ["Not found", null],
-  503: ["Storage is in trouble", "The ledger cannot be read at the moment. It writes down every call all the same."],
+  503: ["Storage is in trouble", "The ledger cannot be read at the moment. Nothing that was recorded is lost."],
 };
 
 /** Say something to who does not see the page change. */

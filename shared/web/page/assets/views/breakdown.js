@@ -1,13 +1,13 @@
 // Who used what, in full: a row for each value of a dimension, in the order one asks for.
 
 import { h } from "../parts/dom.js";
-import { picker, segments } from "../parts/choices.js";
+import { picker } from "../parts/choices.js";
 import { brief, cost, count } from "../parts/format.js";
 import { head } from "../parts/head.js";
 import { csvLink, panel } from "../parts/panel.js";
 import { empty, fill } from "../parts/states.js";
 import { table } from "../parts/table.js";
-import { COLUMNS, DIMENSION_NAMES, KINDS, PLURALS, nameOf, valueOf } from "../parts/words.js";
+import { COLUMNS, DIMENSION_NAMES, KINDS, nameOf, valueOf } from "../parts/words.js";
 import { filtersOf, goTo, linkTo, viewLink } from "../data/address.js";
 import { periodOf } from "../data/period.js";
 import { usage } from "../data/usage.js";

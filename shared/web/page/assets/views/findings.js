@@ -2,7 +2,7 @@
 
 import { h, replace } from "../parts/dom.js";
 import { picker } from "../parts/choices.js";
-import { count, minute, second } from "../parts/format.js";
+import { anything, count, minute, second } from "../parts/format.js";
 import { head } from "../parts/head.js";
 import { badge } from "../parts/panel.js";
 import { empty, fill, say } from "../parts/states.js";
@@ -30,7 +30,7 @@ export function findings({ place, viewer, signal, changed }) {
   const names = (words) => Object.entries(words).map(([key, word]) => [key, word.name ?? word]);
   const note = state === "open" ? "all that are open, whenever they were seen · times in UTC" : undefined;
   return [
-    head("Findings", { place, viewer, filters: [], note }),
+    head("Findings", { place, viewer, filters: [], note, isTimeless: state === "open" }),
     h("div", { class: "filters" },
       picker("State", place, "state", names(FINDING_STATES), state),
       picker("Severity", place, "severity", [["", "All"], ...names(SEVERITIES)], place.severity ?? ""),
@@ -87,7 +87,7 @@ function evidence(finding) {
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const columns = names.map((name) => ({
     name: spaced(name), number: rows.every((row) => typeof (row[name] ?? 0) === "number"),
-    cell: (row) => (typeof row[name] === "number" ? count(row[name]) : String(row[name] ?? "–")),
+    cell: (row) => anything(row[name]),
     key: (row) => row[name] ?? null,
   }));
   return h("details", { class: "numbers" }, h("summary", {}, `Evidence (${count(rows.length)})`),

@@ -49,7 +49,7 @@ function waits(report, period, wait) {
   if (worst < 0) return empty("No calls in this time", "Choose another period, or take away a filter.");
   const when = times[series[1].values.indexOf(worst)];
   return lines({
-    title: `${WAITS[wait]} by ${period.bin}`, times, series, bin: period.bin, mark: duration, show: duration,
+    title: `${WAITS[wait]} by ${period.bin}`, times, series, bin: period.bin, mark: duration, brief: duration, show: duration,
     summary: `Slowest: ${binName(when, period.bin)}, when 95 % of calls took at most ${duration(worst)}.`,
   });
 }

@@ -51,7 +51,7 @@ function trendPanel(asked) {
   const title = `${what.name} by ${period.bin}`;
   const show = ({ times, totals, series }) =>
     sum(totals) > 0 || !place.measure
-      ? stackedBars({ title, summary: summary(times, totals, period.bin, what), times, series, bin: period.bin, mark: what.mark, show: what.show })
+      ? stackedBars({ title, summary: summary(times, totals, period.bin, what), times, series, bin: period.bin, mark: what.mark, brief: what.brief, show: what.show })
       : empty(`No ${what.name.toLowerCase()}`, "Nothing of that kind in this time.");
   fill(box, () => trend(period, { measure, split: split === "none" ? "" : split, filters }, signal),
     (found) => (found.report.totals.calls ? show(found) : nothing(viewer)), { lines: 7, signal });
@@ -61,6 +61,7 @@ function trendPanel(asked) {
     tools: [
       picker("Split by", place, "split", splits.map((name) => [name, DIMENSION_NAMES[name] ?? "Nothing"]), split),
       segments("Measure", place, "measure", Object.entries(MEASURES).map(([key, { name }]) => [key, name]), measure),
+      csvLink("usage", { from: period.from, to: period.to, by: split === "none" ? period.bin : `${period.bin},${split}`, ...filters }, `usage-by-${period.bin}-${period.from.slice(0, 10)}.csv`),
     ],
   }, box);
 }
@@ -74,7 +75,7 @@ function summary(times, totals, bin, { name, unit, show }) {
   const total = sum(totals);
   const most = totals.indexOf(Math.max(...totals));
   const inUnits = unit === "US dollars" ? show(total) : `${show(total)} ${unit}`;
-  return total ? `${inUnits} in all; most in ${binName(times[most], bin)}: ${show(totals[most])}.` : `${name}: none.`;
+  return total ? `${inUnits} in all; the most, ${show(totals[most])}: ${binName(times[most], bin)}.` : `${name}: none.`;
 }
 
 function leaderPanel(dimension, asked) {

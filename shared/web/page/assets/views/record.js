@@ -1,7 +1,7 @@
 // One call's whole story: who, what, when, how much, and what Azure says of it.
 
 import { h } from "../parts/dom.js";
-import { bytes, cost, count, duration, moment, wholeCost } from "../parts/format.js";
+import { anything, bytes, cost, count, duration, moment, wholeCost } from "../parts/format.js";
 import { badge, facts, panel } from "../parts/panel.js";
 import { fill } from "../parts/states.js";
 import { table } from "../parts/table.js";
@@ -106,8 +106,8 @@ function azure(call, seen, match) {
   const rows = Object.entries(seen).filter(([, value]) => value !== null && value !== "" && typeof value !== "object");
   return [verdictOf, table("What Azure logged", [
     { name: "Field", cell: ([name]) => spaced(name) },
-    { name: "Azure", cell: ([, value]) => String(value) },
-    { name: "Ours", cell: ([name]) => (call[name] === undefined || call[name] === null ? "–" : String(call[name])) },
+    { name: "Azure", cell: ([, value]) => anything(value) },
+    { name: "Ours", cell: ([name]) => anything(call[name]) },
   ], rows)];
 }
 

@@ -4,7 +4,7 @@ import { h } from "../parts/dom.js";
 import { cost, count, duration, second } from "../parts/format.js";
 import { segments } from "../parts/choices.js";
 import { head } from "../parts/head.js";
-import { csvLink, panel, badge } from "../parts/panel.js";
+import { badge, panel } from "../parts/panel.js";
 import { empty, fill } from "../parts/states.js";
 import { table } from "../parts/table.js";
 import { outcome } from "../parts/words.js";
@@ -43,10 +43,10 @@ function pager(page, place) {
 function columns(place, viewer) {
   return [
     { name: "Begun (UTC)", cell: (row) => h("a", { href: recordLink(place, row) }, second(row.begun_at)) },
+    { name: "Outcome", cell: (row) => ending(row) },
     viewer.seesAll && { name: "Principal", cell: (row) => h("span", { title: row.object_id }, row.principal_name || row.object_id) },
     { name: "Deployment", cell: (row) => [row.deployment || "–", row.model && row.model !== row.deployment && h("span", { class: "note" }, row.model)] },
     { name: "Operation", cell: (row) => row.operation },
-    { name: "Outcome", cell: (row) => ending(row) },
     { name: "Prompt", number: true, cell: (row) => count(row.prompt_tokens) },
     { name: "Completion", number: true, cell: (row) => count(row.completion_tokens) },
     { name: "Cost", number: true, cell: (row) => cost(row.cost_usd) },
