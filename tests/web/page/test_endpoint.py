@@ -21,7 +21,8 @@ from tests.fakes import FakeClock, FakeGatewayKeys
 PAGE = read_page(easy_auth=False)
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 
 
@@ -43,7 +44,11 @@ async def test_the_document_is_asked_after_each_time(path: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "media_type"),
-    [("app.js", "text/javascript; charset=utf-8"), ("styles/base.css", "text/css; charset=utf-8"), ("icon.svg", "image/svg+xml")],
+    [
+        ("app.js", "text/javascript; charset=utf-8"),
+        ("styles/base.css", "text/css; charset=utf-8"),
+        ("icon.svg", "image/svg+xml"),
+    ],
 )
 async def test_a_file_is_kept_for_ever(name: str, media_type: str) -> None:
     """Its address changes with its content."""
@@ -61,7 +66,13 @@ async def test_a_file_of_another_version_is_ours_and_kept_by_nobody() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/usage/page/x", "/usage/page/x/../files.py", f"/usage/page/{PAGE.version}/nothing.js", "/usage/page/x/vendor/LICENSE"]
+    "path",
+    [
+        "/usage/page/x",
+        "/usage/page/x/../files.py",
+        f"/usage/page/{PAGE.version}/nothing.js",
+        "/usage/page/x/vendor/LICENSE",
+    ],
 )
 async def test_what_is_not_of_the_page_is_not_there(path: str) -> None:
     """No path leads out of the folder: names are looked up, not opened."""
@@ -120,7 +131,12 @@ async def test_another_tag_is_sent_the_page() -> None:
 async def whoami(key: str, query: bytes = b"") -> tuple[int, dict[str, object], str]:
     principal = Principal.from_name("finance", roles=frozenset({READ_ALL_ROLE}))
     keys = FakeGatewayKeys(GatewayKey(key_hash=hash_key("key"), principal=principal, issued_at=FakeClock().now()))
-    scope = {"type": "http", "method": "GET", "headers": [(b"authorization", f"Bearer {key}".encode())], "query_string": query}
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "headers": [(b"authorization", f"Bearer {key}".encode())],
+        "query_string": query,
+    }
     response = await CallerEndpoint(IdentifyPrincipal(keys=keys, clock=FakeClock()))(Request(scope))
     return response.status_code, json.loads(bytes(response.body)), response.headers.get("cache-control", "")
 
@@ -129,7 +145,13 @@ async def test_the_page_is_told_who_looks_and_what_they_may() -> None:
     """It offers only what it can keep."""
     assert await whoami("key") == (
         200,
-        {"tenant_id": "gateway", "object_id": "finance", "kind": "gateway", "name": "finance", "roles": [READ_ALL_ROLE]},
+        {
+            "tenant_id": "gateway",
+            "object_id": "finance",
+            "kind": "gateway",
+            "name": "finance",
+            "roles": [READ_ALL_ROLE],
+        },
         "no-store",
     )
 

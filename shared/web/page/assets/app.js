@@ -67,7 +67,10 @@ function show({ isFirst = false, isBack = false } = {}) {
 }
 
 const allowed = () => Object.fromEntries(Object.entries(VIEWS).filter(([, view]) => viewer.seesAll || !view.isOfAll));
-const ways = () => Object.entries(allowed()).filter(([, view]) => view.name).map(([key, view]) => [key, view.name]);
+const ways = () =>
+  Object.entries(allowed())
+    .filter(([, view]) => view.name)
+    .map(([key, view]) => [key, view.name]);
 
 /** How many findings wait for somebody: shown wherever one is. */
 async function count() {

@@ -59,7 +59,13 @@ DEPLOYMENTS = [
     What("reasoning", "o4-mini-2025-04-16", "responses", "0.0021", 9800, 3900),
     What("embed", "text-embedding-3-large", "embeddings", "0.00013", 130, 620),
 ]
-_OUTCOMES = [("completed", 0.957), ("refused_by_azure", 0.021), ("cut_by_caller", 0.013), ("timed_out", 0.005), ("refused_by_us", 0.004)]
+_OUTCOMES = [
+    ("completed", 0.957),
+    ("refused_by_azure", 0.021),
+    ("cut_by_caller", 0.013),
+    ("timed_out", 0.005),
+    ("refused_by_us", 0.004),
+]
 
 
 @dataclass(slots=True)
@@ -77,7 +83,9 @@ class Cell:
     @property
     def usd(self) -> Decimal | None:
         """What they cost."""
-        return self.what.usd and Decimal(self.what.usd) * (self.prompt + 3 * self.completion) / 1000 or None
+        if self.what.usd is None or self.outcome != "completed":
+            return None
+        return Decimal(self.what.usd) * (self.prompt + 3 * self.completion) / 1000
 
     def value(self, dimension: str) -> str:
         """The cell's value of a dimension of reports."""
@@ -117,7 +125,9 @@ def _cells(chance: random.Random) -> Iterator[Cell]:
     for i in [*range(0, (_DAYS - 4) * 24, 6), *range((_DAYS - 4) * 24, _DAYS * 24 + 1)]:
         hour = begin + timedelta(hours=i)
         hours = 6 if i < (_DAYS - 4) * 24 else 1
-        busy = (0.25 if hour.weekday() > 4 else 1) * (1.6 if 7 <= hour.hour <= 17 else 0.3) * (0.75 + 0.5 * i / _DAYS / 24)
+        busy = (
+            (0.25 if hour.weekday() > 4 else 1) * (1.6 if 7 <= hour.hour <= 17 else 0.3) * (0.75 + 0.5 * i / _DAYS / 24)
+        )
         for at, who in enumerate(PRINCIPALS):
             what = DEPLOYMENTS[(at + chance.choice([0, 0, 0, 1, 2])) % len(DEPLOYMENTS)]
             calls = int(hours * 260 * who.weight * busy * chance.uniform(0.6, 1.4))
@@ -150,7 +160,12 @@ def finding(number: int, **fields: Any) -> dict[str, Any]:
         "occurrences": 214,
         "evidence": [
             {"at": "2026-11-25T08:12:40Z", "event": "keys listed", "by": "ops@contoso.com", "address": "203.0.113.4"},
-            {"at": "2026-11-25T08:31:07Z", "event": "first call", "correlation_id": "6f0d9c52-77aa-4a0b", "status": 200},
+            {
+                "at": "2026-11-25T08:31:07Z",
+                "event": "first call",
+                "correlation_id": "6f0d9c52-77aa-4a0b",
+                "status": 200,
+            },
         ],
         "accepted_by": None,
         "accepted_at": None,
@@ -172,7 +187,9 @@ def findings() -> list[dict[str, Any]]:
             title="An identity went round the gate",
             summary="Tomasz Nowak called chat-large directly, with a token of his own.",
             occurrences=1,
-            evidence=[{"correlation_id": "8d5b", "object_id": PRINCIPALS[4].object_id, "status": 200, "duration_ms": 1831}],
+            evidence=[
+                {"correlation_id": "8d5b", "object_id": PRINCIPALS[4].object_id, "status": 200, "duration_ms": 1831}
+            ],
         ),
         finding(
             3,

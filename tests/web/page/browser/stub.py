@@ -44,7 +44,19 @@ _KEYS = {
     DEVELOPER_KEY: Principal.from_name("data-science"),
 }
 _FILTERS = {"deployment", "model", "operation", "outcome", "label"}
-_USAGE = {"from", "to", "by", "principal", "sort", "top", "compare", "percentiles", "format", "limit", "after"} | _FILTERS
+_USAGE = {
+    "from",
+    "to",
+    "by",
+    "principal",
+    "sort",
+    "top",
+    "compare",
+    "percentiles",
+    "format",
+    "limit",
+    "after",
+} | _FILTERS
 _RECORDS = {"from", "to", "principal", "order", "limit", "after"} | _FILTERS
 _SUMS = ("calls", "calls_failed", "calls_estimated", "calls_uncounted", "prompt_tokens", "completion_tokens",
          "cached_tokens", "reasoning_tokens", "total_tokens", "calls_unpriced", "provisioned_tokens")  # fmt: skip
@@ -137,7 +149,9 @@ class Stub:
         _times(asked)
         rows = [] if self.mode is Mode.EMPTY else sample.records()
         rows = [row for row in rows if READ_ALL_ROLE in principal.roles or row["object_id"] == principal.object_id]
-        rows = [row for row in rows if all(str(row[name]) == asked[name] for name in _FILTERS & asked.keys() - {"label"})]
+        rows = [
+            row for row in rows if all(str(row[name]) == asked[name] for name in _FILTERS & asked.keys() - {"label"})
+        ]
         start, limit = int(asked.get("after", 0)), int(asked["limit"])
         following = f"usage/records?after={start + limit}" if start + limit < len(rows) else None
         shown = [self._told(row) for row in rows[start : start + limit]]
@@ -147,7 +161,12 @@ class Stub:
         known_parameters(request, frozenset({"begun_at"}))
         found = [row for row in sample.records() if row["call_id"] == request.path_params["call_id"]]
         if not found:
-            error = {"message": "no such call", "type": "invalid_request_error", "param": None, "code": "call_not_found"}
+            error = {
+                "message": "no such call",
+                "type": "invalid_request_error",
+                "param": None,
+                "code": "call_not_found",
+            }
             return JSONResponse({"error": error}, 404)
         return JSONResponse(sample.story(self._told(found[0])))
 
@@ -242,8 +261,9 @@ def _share(rows: list[dict[str, Any]]) -> None:
     """Give each row of a principal and a deployment its part of what is provisioned."""
     for row in rows:
         if "object_id" in row and "deployment" in row:
-            own, all_of_it = row["provisioned_tokens"], sum(
-                each["provisioned_tokens"] for each in rows if each["deployment"] == row["deployment"]
+            own, all_of_it = (
+                row["provisioned_tokens"],
+                sum(each["provisioned_tokens"] for each in rows if each["deployment"] == row["deployment"]),
             )
             row["deployment_share"] = f"{own / all_of_it:.6f}" if all_of_it else None
 
@@ -254,7 +274,12 @@ def _row(by: list[str], key: tuple[str, ...], cells: list[sample.Cell], asked: d
         if name == "principal":
             tenant_id, _, object_id = value.partition("/")
             who = cells[0].who
-            row |= {"tenant_id": tenant_id, "object_id": object_id, "principal_name": who.name, "principal_kind": who.kind}
+            row |= {
+                "tenant_id": tenant_id,
+                "object_id": object_id,
+                "principal_name": who.name,
+                "principal_kind": who.kind,
+            }
         else:
             row[name] = value
     row |= _totals(cells)

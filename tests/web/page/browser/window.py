@@ -74,6 +74,13 @@ class Window:
         self.page.goto(f"{self.url}/usage/page{query}")
         return self.settle()
 
+    def go(self, query: str) -> Window:
+        """Go on to this address as a link of the page would."""
+        self.page.evaluate(
+            "(to) => (history.pushState(null, '', to), dispatchEvent(new CustomEvent('asked')), 0)", query or "?"
+        )
+        return self.settle()
+
     def settle(self) -> Window:
         """Wait until nothing is grey any more."""
         self.page.wait_for_selector("h1", timeout=5000)
@@ -95,7 +102,13 @@ class Window:
 
 @contextmanager
 def window(
-    browser: Browser, url: str, *, key: str | None, size: tuple[int, int] = DESKTOP, theme: str = "light", **options: Any
+    browser: Browser,
+    url: str,
+    *,
+    key: str | None,
+    size: tuple[int, int] = DESKTOP,
+    theme: str = "light",
+    **options: Any,
 ) -> Iterator[Window]:
     """Open a window of its own, signed in with the key, at the time of the sample."""
     width, height = size

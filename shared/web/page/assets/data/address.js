@@ -47,8 +47,14 @@ export function followLinks() {
 const hasModifier = (event) => event.metaKey || event.ctrlKey || event.shiftKey || event.altKey;
 
 const isWithin = (link) =>
-  link.origin === location.origin && link.pathname === location.pathname && !link.hash && !link.download && !link.target;
+  link.origin === location.origin &&
+  link.pathname === location.pathname &&
+  !link.hash &&
+  !link.download &&
+  !link.target;
 
-const isDefault = (name, value) => (name === "view" && value === "overview") || (name === "period" && value === "month");
+const isDefault = (name, value) =>
+  (name === "view" && value === "overview") || (name === "period" && value === "month");
 
-const pick = (place, names) => Object.fromEntries(names.filter((name) => place[name]).map((name) => [name, place[name]]));
+const pick = (place, names) =>
+  Object.fromEntries(names.filter((name) => place[name]).map((name) => [name, place[name]]));

@@ -12,7 +12,7 @@ export const csvAddress = (path, parameters) => address(path, { ...parameters, f
 export async function download(href, name) {
   say("Preparing the file.");
   const pages = [];
-  for (let next = href; next && pages.length < MOST_PAGES; ) {
+  for (let next = href; next && pages.length < MOST_PAGES;) {
     const response = await send(next, {});
     pages.push(await response.text());
     next = nextOf(response);

@@ -46,10 +46,14 @@ function bounds(place, now) {
   const midnight = Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate());
   const first = Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), 1);
   switch (place.period) {
-    case "today": return [midnight, soon];
-    case "7d": return [midnight - 6 * DAY, soon];
-    case "last-month": return [Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - 1, 1), first];
-    case "custom": if (!fault(place.from, place.to)) return [Date.parse(place.from), Date.parse(place.to) + DAY];
+    case "today":
+      return [midnight, soon];
+    case "7d":
+      return [midnight - 6 * DAY, soon];
+    case "last-month":
+      return [Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - 1, 1), first];
+    case "custom":
+      if (!fault(place.from, place.to)) return [Date.parse(place.from), Date.parse(place.to) + DAY];
   }
   return [first, soon];
 }

@@ -47,7 +47,10 @@ function withOthers(totals, series) {
   // What is left by rounding alone is no series.
   const isMuch = sum(rest) > sum(totals) * 1e-9;
   if (!isMuch) return series;
-  return [...series, series.length ? { name: "others", values: rest, isOthers: true } : { name: "all", values: rest, isAll: true }];
+  return [
+    ...series,
+    series.length ? { name: "others", values: rest, isOthers: true } : { name: "all", values: rest, isAll: true },
+  ];
 }
 
 export const sum = (values) => values.reduce((held, value) => held + value, 0);

@@ -15,7 +15,10 @@ export function stackedBars(options) {
     // The highest first: each one covers all but the top of the one before.
     data: [seconds(options.times), ...stacked.toReversed()],
     series: options.series.toReversed().map((each, i) => ({
-      fill: colours.series(options.series.length - 1 - i, each), stroke: colours.surface, width: 1, paths: bars,
+      fill: colours.series(options.series.length - 1 - i, each),
+      stroke: colours.surface,
+      width: 1,
+      paths: bars,
       points: { show: false },
     })),
     isBars: true,
@@ -28,7 +31,11 @@ export function lines(options) {
   const draw = (colours) => ({
     data: [seconds(options.times), ...options.series.map((each) => each.values)],
     series: options.series.map((each, i) => ({
-      stroke: colours.series(i, each), width: 2, dash: each.dash, spanGaps: false, points: { show: true, size: 4 },
+      stroke: colours.series(i, each),
+      width: 2,
+      dash: each.dash,
+      spanGaps: false,
+      points: { show: true, size: 4 },
     })),
   });
   return figure({ ...options, draw });
@@ -43,31 +50,51 @@ function figure({ title, summary, times, series, bin, mark, brief, show, draw })
     series.map((each) => h("span", {}, `${each.name} `, h("b", {}, brief(each.values[i])))),
   ];
   keepDrawn(plot, (width) => drawn(plot, { width, draw, bin, mark, tell }));
-  return h("figure", { class: "chart" },
+  return h(
+    "figure",
+    { class: "chart" },
     h("figcaption", { class: "unseen" }, `${title}. ${summary}`),
     !series[0]?.isAll && legend(series),
-    plot, reading, numbers({ title, times, series, bin, show }));
+    plot,
+    reading,
+    numbers({ title, times, series, bin, show }),
+  );
 }
 
 function drawn(plot, { width, draw, bin, mark, tell }) {
   const colours = coloursOf(plot);
   const { data, series, isBars } = draw(colours);
   replace(plot);
-  return new uPlot({
-    width, height: HEIGHT,
-    ms: 1e-3,
-    tzDate: (time) => uPlot.tzDate(new Date(time * 1e3), "Etc/UTC"),
-    padding: [10, 18, 0, 0],
-    legend: { show: false },
-    cursor: { y: false, points: { show: !isBars }, drag: { x: false, y: false } },
-    hooks: { setCursor: [(chart) => tell(chart.cursor.idx ?? null)] },
-    scales: { x: { time: true, range: isBars ? halfABarMore(data[0]) : undefined }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.06 : 1] } },
-    axes: [
-      { ...axis(colours), grid: { show: false }, values: (_, at) => at.map((time) => (bin === "hour" ? hourMark : shortDay)(time * 1e3)), space: 74, size: 28, incrs: steps(bin) },
-      { ...axis(colours), values: (_, at) => at.map(mark), size: width < 480 ? 50 : 64, space: 44 },
-    ],
-    series: [{}, ...series],
-  }, data, plot);
+  return new uPlot(
+    {
+      width,
+      height: HEIGHT,
+      ms: 1e-3,
+      tzDate: (time) => uPlot.tzDate(new Date(time * 1e3), "Etc/UTC"),
+      padding: [10, 18, 0, 0],
+      legend: { show: false },
+      cursor: { y: false, points: { show: !isBars }, drag: { x: false, y: false } },
+      hooks: { setCursor: [(chart) => tell(chart.cursor.idx ?? null)] },
+      scales: {
+        x: { time: true, range: isBars ? halfABarMore(data[0]) : undefined },
+        y: { range: (_, low, high) => [0, high > 0 ? high * 1.06 : 1] },
+      },
+      axes: [
+        {
+          ...axis(colours),
+          grid: { show: false },
+          values: (_, at) => at.map((time) => (bin === "hour" ? hourMark : shortDay)(time * 1e3)),
+          space: 74,
+          size: 28,
+          incrs: steps(bin),
+        },
+        { ...axis(colours), values: (_, at) => at.map(mark), size: width < 480 ? 50 : 64, space: 44 },
+      ],
+      series: [{}, ...series],
+    },
+    data,
+    plot,
+  );
 }
 
 /** Draw now and whenever the place has another width, the theme changes, or paper is next. */
@@ -117,8 +144,11 @@ function stack(series) {
 }
 
 const axis = (colours) => ({
-  stroke: colours.soft, font: `${AXIS}px ${colours.font}`, ticks: { show: false },
-  grid: { stroke: colours.line, width: 1 }, gap: 6,
+  stroke: colours.soft,
+  font: `${AXIS}px ${colours.font}`,
+  ticks: { show: false },
+  grid: { stroke: colours.line, width: 1 },
+  gap: 6,
 });
 
 /** A canvas knows no custom properties: ask the element what they come to in this theme. */
@@ -130,7 +160,9 @@ function coloursOf(element) {
   };
   return {
     series: (i, each) => colour(seriesColour(i, each)),
-    surface: colour("surface"), line: colour("line"), soft: colour("ink-soft"),
+    surface: colour("surface"),
+    line: colour("line"),
+    soft: colour("ink-soft"),
     font: getComputedStyle(element).fontFamily,
   };
 }
@@ -138,8 +170,18 @@ function coloursOf(element) {
 const seriesColour = (i, { isOthers }) => (isOthers ? "series-others" : `series-${i + 1}`);
 
 function legend(series) {
-  return h("ul", { class: "legend" }, series.map((each, i) =>
-    h("li", {}, h("span", { class: "swatch", "aria-hidden": "true", style: { background: `var(--${seriesColour(i, each)})` } }), each.name)));
+  return h(
+    "ul",
+    { class: "legend" },
+    series.map((each, i) =>
+      h(
+        "li",
+        {},
+        h("span", { class: "swatch", "aria-hidden": "true", style: { background: `var(--${seriesColour(i, each)})` } }),
+        each.name,
+      ),
+    ),
+  );
 }
 
 function numbers({ title, times, series, bin, show }) {
@@ -147,6 +189,14 @@ function numbers({ title, times, series, bin, show }) {
     { name: bin === "hour" ? "Hour (UTC)" : "Day (UTC)", cell: (i) => binName(times[i], bin).replace(" UTC", "") },
     ...series.map((each) => ({ name: each.name, number: true, cell: (i) => show(each.values[i]) })),
   ];
-  return h("details", { class: "numbers" }, h("summary", {}, "Show the numbers"),
-    table(title, columns, times.map((_, i) => i)));
+  return h(
+    "details",
+    { class: "numbers" },
+    h("summary", {}, "Show the numbers"),
+    table(
+      title,
+      columns,
+      times.map((_, i) => i),
+    ),
+  );
 }

@@ -13,7 +13,7 @@ export function watchFocus(main) {
   addEventListener("focusin", () => (wanted = null));
 }
 
-/** Say, before a view is drawn anew, that it is the same one. Returns whether something had the focus that comes back. */
+/** Say, before a view is drawn anew, that it is the same one. Returns whether what had the focus comes back. */
 export function keepFocus(main) {
   wanted = document.activeElement?.dataset?.focus ?? null;
   // A view that is grey for a moment is lower: without this it would jump.

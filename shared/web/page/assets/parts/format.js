@@ -2,11 +2,16 @@
 
 const locale = undefined; // the browser's
 const plain = new Intl.NumberFormat(locale);
-const short = new Intl.NumberFormat(locale, { notation: "compact", minimumSignificantDigits: 3, maximumSignificantDigits: 3 });
+const short = new Intl.NumberFormat(locale, {
+  notation: "compact",
+  minimumSignificantDigits: 3,
+  maximumSignificantDigits: 3,
+});
 const percent = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 });
 const change = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0, signDisplay: "exceptZero" });
 const dollar = { style: "currency", currency: "USD", currencyDisplay: "narrowSymbol" };
-const dollars = (digits) => new Intl.NumberFormat(locale, { ...dollar, minimumFractionDigits: 2, maximumFractionDigits: digits });
+const dollars = (digits) =>
+  new Intl.NumberFormat(locale, { ...dollar, minimumFractionDigits: 2, maximumFractionDigits: digits });
 const cents = dollars(2);
 const exact = dollars(12);
 const fine = new Intl.NumberFormat(locale, { ...dollar, maximumSignificantDigits: 2 });
@@ -29,7 +34,9 @@ export const wholeCost = (value) => (isKnown(value) ? exact.format(value) : NOTH
 export const briefCost = (value) => (Math.abs(value) >= 100_000 ? shortDollars.format(value) : cost(value));
 /** A cost beside an axis: no more of it than there is room for. */
 export const axisCost = (value) =>
-  Math.abs(value) >= 10_000 ? shortDollars.format(value) : (value === 0 || Math.abs(value) >= 10 ? round : fine).format(value);
+  Math.abs(value) >= 10_000
+    ? shortDollars.format(value)
+    : (value === 0 || Math.abs(value) >= 10 ? round : fine).format(value);
 export const axisCount = (value) => new Intl.NumberFormat(locale, { notation: "compact" }).format(value);
 
 export function duration(ms) {
@@ -41,7 +48,11 @@ export function duration(ms) {
 
 export function bytes(value) {
   if (!isKnown(value)) return NOTHING;
-  const [divisor, unit] = [[1, "B"], [1024, "KiB"], [1024 ** 2, "MiB"]].findLast(([each]) => value >= each) ?? [1, "B"];
+  const [divisor, unit] = [
+    [1, "B"],
+    [1024, "KiB"],
+    [1024 ** 2, "MiB"],
+  ].findLast(([each]) => value >= each) ?? [1, "B"];
   return `${(value / divisor).toLocaleString(locale, { maximumFractionDigits: unit === "B" ? 0 : 1 })} ${unit}`;
 }
 
@@ -55,11 +66,31 @@ const utc = (options) => new Intl.DateTimeFormat(locale, { timeZone: "UTC", ...o
 const dayForm = utc({ day: "numeric", month: "short", year: "numeric" });
 const shortDayForm = utc({ day: "numeric", month: "short" });
 const hourForm = utc({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-const secondForm = utc({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-const minuteForm = utc({ day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const secondForm = utc({
+  day: "numeric",
+  month: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
+const minuteForm = utc({
+  day: "numeric",
+  month: "short",
+  year: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  hourCycle: "h23",
+});
 const fullForm = utc({
-  day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit",
-  fractionalSecondDigits: 3, hourCycle: "h23",
+  day: "numeric",
+  month: "short",
+  year: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  fractionalSecondDigits: 3,
+  hourCycle: "h23",
 });
 
 const shown = (form) => (time) => {

@@ -10,15 +10,46 @@ const THEME = "aoai-ledger.theme";
 /** Draw it for who looks (null: nobody is signed in). `ways` are [view, name], `counts` what a way leads to. */
 export function frame(place, viewer, ways, signOut, counts) {
   const open = place.view === "record" ? "records" : place.view;
-  replace(document.getElementById("frame"), h("div", { class: "bar" }, h("div", { class: "bar-row" },
-    h("a", { class: "mark", href: viewLink(place, "overview") }, icon("mark"), "aoai-ledger"),
-    viewer && h("nav", { class: "ways", "aria-label": "Views" }, h("ul", {}, ways.map(([view, name]) =>
-      h("li", {}, h("a", { href: viewLink(place, view), "aria-current": view === open ? "page" : null },
-        name, h("span", { class: "count", "data-count": view })))))),
-    h("div", { class: "who" },
-      viewer && h("span", { class: "who-name", title: viewer.name }, viewer.name),
-      themeButton(),
-      viewer && leaveButton(signOut)))));
+  replace(
+    document.getElementById("frame"),
+    h(
+      "div",
+      { class: "bar" },
+      h(
+        "div",
+        { class: "bar-row" },
+        h("a", { class: "mark", href: viewLink(place, "overview") }, icon("mark"), "aoai-ledger"),
+        viewer &&
+          h(
+            "nav",
+            { class: "ways", "aria-label": "Views" },
+            h(
+              "ul",
+              {},
+              ways.map(([view, name]) =>
+                h(
+                  "li",
+                  {},
+                  h(
+                    "a",
+                    { href: viewLink(place, view), "aria-current": view === open ? "page" : null },
+                    name,
+                    h("span", { class: "count", "data-count": view }),
+                  ),
+                ),
+              ),
+            ),
+          ),
+        h(
+          "div",
+          { class: "who" },
+          viewer && h("span", { class: "who-name", title: viewer.name }, viewer.name),
+          themeButton(),
+          viewer && leaveButton(signOut),
+        ),
+      ),
+    ),
+  );
   showCounts(counts);
   showWay();
 }
@@ -39,8 +70,9 @@ function showWay() {
 }
 
 function themeButton() {
-  const isDark = () => getComputedStyle(document.documentElement).colorScheme === "dark"
-    || (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
+  const isDark = () =>
+    getComputedStyle(document.documentElement).colorScheme === "dark" ||
+    (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
   const button = h("button", { class: "icon-button", type: "button" });
   const draw = () => {
     replace(button, icon(isDark() ? "sun" : "moon"));
@@ -61,6 +93,7 @@ function themeButton() {
 /** Where the platform signed in, the platform signs out. */
 function leaveButton(signOut) {
   const content = [icon("leave"), h("span", { class: "unseen" }, "Sign out")];
-  if (!credential() && hasPlatformSignIn()) return h("a", { class: "icon-button", href: platformSignOut(), title: "Sign out" }, content);
+  if (!credential() && hasPlatformSignIn())
+    return h("a", { class: "icon-button", href: platformSignOut(), title: "Sign out" }, content);
   return h("button", { class: "icon-button", type: "button", title: "Sign out", on: { click: signOut } }, content);
 }

@@ -10,11 +10,17 @@ let number = 0;
 
 export function panel(title, { note, tools = [], wide = false, level = 2 } = {}, ...content) {
   const id = `panel-${++number}`;
-  return h("section", { class: wide ? "panel wide" : "panel", "aria-labelledby": id },
-    h("div", { class: "panel-head" },
+  return h(
+    "section",
+    { class: wide ? "panel wide" : "panel", "aria-labelledby": id },
+    h(
+      "div",
+      { class: "panel-head" },
       h("div", {}, h(`h${level}`, { id }, title), note && h("p", { class: "note" }, note)),
-      tools.length > 0 && h("div", { class: "panel-tools" }, tools)),
-    content);
+      tools.length > 0 && h("div", { class: "panel-tools" }, tools),
+    ),
+    content,
+  );
 }
 
 /** A link to a report as CSV. With a pasted credential, which a link cannot carry, the page fetches it. */
@@ -32,5 +38,10 @@ export function csvLink(path, parameters, name) {
 export const badge = (tone, text) => h("span", { class: `badge ${tone}` }, icon(tone), text);
 
 export const facts = (pairs) =>
-  h("dl", { class: "facts" }, pairs.filter(([, value]) => value !== null && value !== undefined && value !== "")
-    .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+  h(
+    "dl",
+    { class: "facts" },
+    pairs
+      .filter(([, value]) => value !== null && value !== undefined && value !== "")
+      .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+  );

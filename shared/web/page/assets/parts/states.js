@@ -17,7 +17,11 @@ export function say(text) {
 
 /** Grey where a report will be, as high as it will be about: nothing jumps when it comes. */
 export const skeleton = (lines = 5) =>
-  h("div", { class: "skeleton", "aria-hidden": "true" }, Array.from({ length: lines }, () => h("span")));
+  h(
+    "div",
+    { class: "skeleton", "aria-hidden": "true" },
+    Array.from({ length: lines }, () => h("span")),
+  );
 
 export const empty = (title, text, ...more) =>
   h("div", { class: "empty" }, h("p", { class: "empty-title" }, title), text && h("p", {}, text), more);
@@ -25,9 +29,20 @@ export const empty = (title, text, ...more) =>
 /** An error where the report would be, with what can be done about it. */
 export function trouble(error, again) {
   const [title, text] = WORDS[error.status] ?? ["Something went wrong", null];
-  const signIn = error.status === 401 && hasPlatformSignIn() && h("a", { class: "button", href: platformSignIn() }, "Sign in");
-  const retry = again && error.status !== 403 && h("button", { class: "button", type: "button", on: { click: again } }, "Try again");
-  return h("div", { class: "empty trouble" }, h("p", { class: "empty-title" }, title), h("p", {}, text ?? error.message), signIn, retry);
+  const signIn =
+    error.status === 401 && hasPlatformSignIn() && h("a", { class: "button", href: platformSignIn() }, "Sign in");
+  const retry =
+    again &&
+    error.status !== 403 &&
+    h("button", { class: "button", type: "button", on: { click: again } }, "Try again");
+  return h(
+    "div",
+    { class: "empty trouble" },
+    h("p", { class: "empty-title" }, title),
+    h("p", {}, text ?? error.message),
+    signIn,
+    retry,
+  );
 }
 
 /**
@@ -46,7 +61,10 @@ export async function fill(place, ask, show, { lines = 5, signal } = {}) {
     if (error.status === 401) dispatchEvent(new CustomEvent("signed-out", { detail: error.message }));
     // Not an answer's fault but ours: it must reach the console.
     if (error.status === undefined) reportError(error);
-    replace(place, trouble(error, () => fill(place, ask, show, { lines, signal })));
+    replace(
+      place,
+      trouble(error, () => fill(place, ask, show, { lines, signal })),
+    );
     say(error.message);
   } finally {
     place.removeAttribute("aria-busy");

@@ -20,24 +20,49 @@ export function table(caption, columns, rows, { sorted = null, sortBy = null, fo
     if (sortBy) return sortBy(column, isDescending);
     order = { name: column.name, isDescending };
     heads.forEach((cell, i) => mark(cell, columns[i], order));
-    replace(body, sort(rows, column, isDescending).map((row) => line(columns, row)));
+    replace(
+      body,
+      sort(rows, column, isDescending).map((row) => line(columns, row)),
+    );
     say(`Sorted by ${column.name}, ${isDescending ? "descending" : "ascending"}.`);
   }
 
-  replace(body, rows.map((row) => line(columns, row)));
-  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Table: ${caption}` },
-    h("table", {},
+  replace(
+    body,
+    rows.map((row) => line(columns, row)),
+  );
+  return h(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": `Table: ${caption}` },
+    h(
+      "table",
+      {},
       h("caption", { class: seen ? null : "unseen" }, caption),
       h("thead", {}, groups(columns), h("tr", {}, heads)),
       body,
-      foot.length > 0 && h("tfoot", {}, foot.map((row) => line(columns, row)))));
+      foot.length > 0 &&
+        h(
+          "tfoot",
+          {},
+          foot.map((row) => line(columns, row)),
+        ),
+    ),
+  );
 }
 
 function head(column, sorted, choose) {
   const attributes = { scope: "col", class: column.number ? "number" : null };
   if (!column.key) return h("th", attributes, column.name);
-  const cell = h("th", attributes, h("button", { type: "button", class: "sort", "data-focus": `sort ${column.name}`, on: { click: () => choose(column) } },
-    column.name, h("span", { class: "arrow" })));
+  const cell = h(
+    "th",
+    attributes,
+    h(
+      "button",
+      { type: "button", class: "sort", "data-focus": `sort ${column.name}`, on: { click: () => choose(column) } },
+      column.name,
+      h("span", { class: "arrow" }),
+    ),
+  );
   mark(cell, column, sorted);
   return cell;
 }
@@ -58,13 +83,23 @@ function groups(columns) {
     if (cells.at(-1)?.group === group) cells.at(-1).span += 1;
     else cells.push({ group, span: 1 });
   }
-  return h("tr", { class: "groups" }, cells.map(({ group, span }) =>
-    group ? h("th", { scope: "colgroup", colspan: span }, group) : h("td", { colspan: span })));
+  return h(
+    "tr",
+    { class: "groups" },
+    cells.map(({ group, span }) =>
+      group ? h("th", { scope: "colgroup", colspan: span }, group) : h("td", { colspan: span }),
+    ),
+  );
 }
 
 function line(columns, row) {
-  return h("tr", { class: row.isOthers ? "others" : null }, columns.map((column, i) =>
-    h(i ? "td" : "th", { scope: i ? null : "row", class: column.number ? "number" : null }, column.cell(row))));
+  return h(
+    "tr",
+    { class: row.isOthers ? "others" : null },
+    columns.map((column, i) =>
+      h(i ? "td" : "th", { scope: i ? null : "row", class: column.number ? "number" : null }, column.cell(row)),
+    ),
+  );
 }
 
 function sort(rows, column, isDescending) {

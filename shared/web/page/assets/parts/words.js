@@ -10,12 +10,26 @@ export const MEASURES = {
 };
 
 export const DIMENSION_NAMES = {
-  principal: "Principal", deployment: "Deployment", model: "Model", operation: "Operation", outcome: "Outcome",
-  label: "Label", day: "Day", hour: "Hour", month: "Month",
+  principal: "Principal",
+  deployment: "Deployment",
+  model: "Model",
+  operation: "Operation",
+  outcome: "Outcome",
+  label: "Label",
+  day: "Day",
+  hour: "Hour",
+  month: "Month",
 };
 export const PLURALS = {
-  principal: "principals", deployment: "deployments", model: "models", operation: "operations", outcome: "outcomes",
-  label: "labels", day: "days", hour: "hours", month: "months",
+  principal: "principals",
+  deployment: "deployments",
+  model: "models",
+  operation: "operations",
+  outcome: "outcomes",
+  label: "labels",
+  day: "days",
+  hour: "hours",
+  month: "months",
 };
 
 // How a call ended, and whether that was meant: `tone` chooses colour and sign together.
@@ -32,17 +46,26 @@ export const OUTCOMES = {
 };
 
 export const SOURCES = {
-  reported: "reported by Azure", estimated: "estimated", partial: "a lower bound", unavailable: "not known",
+  reported: "reported by Azure",
+  estimated: "estimated",
+  partial: "a lower bound",
+  unavailable: "not known",
   not_applicable: "none used",
 };
 
 export const KINDS = {
-  user: "user", application: "application", managed_identity: "managed identity", gateway: "gateway key", unknown: "unknown",
+  user: "user",
+  application: "application",
+  managed_identity: "managed identity",
+  gateway: "gateway key",
+  unknown: "unknown",
 };
 
 export const SEVERITIES = {
-  high: { name: "High", tone: "bad" }, medium: { name: "Medium", tone: "warn" },
-  low: { name: "Low", tone: "soft" }, info: { name: "Info", tone: "soft" },
+  high: { name: "High", tone: "bad" },
+  medium: { name: "Medium", tone: "warn" },
+  low: { name: "Low", tone: "soft" },
+  info: { name: "Info", tone: "soft" },
 };
 
 export const FINDING_KINDS = {
@@ -77,12 +100,25 @@ export const valueOf = (row, dimension) =>
   dimension === "principal" ? `${row.tenant_id}/${row.object_id}` : (row[dimension] ?? "");
 
 /** A column's name, as "first_chunk_p95_ms", for people. */
-export const spaced = (name) => String(name ?? "").replace(/_ms$|_usd$/, "").replaceAll("_", " ");
+export const spaced = (name) =>
+  String(name ?? "")
+    .replace(/_ms$|_usd$/, "")
+    .replaceAll("_", " ");
 
 export const COLUMNS = {
-  calls: ["Calls", count], calls_failed: ["Not completed", count], prompt_tokens: ["Prompt", brief],
-  cached_tokens: ["Cached", brief], completion_tokens: ["Completion", brief], reasoning_tokens: ["Reasoning", brief],
-  total_tokens: ["Tokens", brief], cost_usd: ["Cost (USD)", cost], calls_unpriced: ["Unpriced", count],
-  latency_p50_ms: ["Median", duration], latency_p95_ms: ["95 %", duration], latency_p99_ms: ["99 %", duration],
-  first_chunk_p50_ms: ["Median", duration], first_chunk_p95_ms: ["95 %", duration], first_chunk_p99_ms: ["99 %", duration],
+  calls: ["Calls", count],
+  calls_failed: ["Not completed", count],
+  prompt_tokens: ["Prompt", brief],
+  cached_tokens: ["Cached", brief],
+  completion_tokens: ["Completion", brief],
+  reasoning_tokens: ["Reasoning", brief],
+  total_tokens: ["Tokens", brief],
+  cost_usd: ["Cost (USD)", cost],
+  calls_unpriced: ["Unpriced", count],
+  latency_p50_ms: ["Median", duration],
+  latency_p95_ms: ["95 %", duration],
+  latency_p99_ms: ["99 %", duration],
+  first_chunk_p50_ms: ["Median", duration],
+  first_chunk_p95_ms: ["95 %", duration],
+  first_chunk_p99_ms: ["99 %", duration],
 };

@@ -15,7 +15,14 @@ import { usage } from "../data/usage.js";
 const DIMENSIONS = ["principal", "deployment", "model", "operation", "outcome", "label", "day", "hour", "month"];
 const TOPS = ["10", "25", "100", "1000"];
 const SHOWN = [
-  "calls", "calls_failed", "prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens", "total_tokens", "cost_usd",
+  "calls",
+  "calls_failed",
+  "prompt_tokens",
+  "cached_tokens",
+  "completion_tokens",
+  "reasoning_tokens",
+  "total_tokens",
+  "cost_usd",
   "calls_unpriced",
 ];
 
@@ -29,18 +36,40 @@ export function breakdown({ place, viewer, signal }) {
   // Time is read in its own order, and all of it.
   const query = order ? { by, sort: order, top, ...filters } : { by, limit: 1000, ...filters };
   const box = h("div", {});
-  fill(box, () => usage(period, query, signal), (report) => shown(report, by, order, place), { lines: 10, signal });
+  fill(
+    box,
+    () => usage(period, query, signal),
+    (report) => shown(report, by, order, place),
+    { lines: 10, signal },
+  );
   const name = `usage-by-${by}-${period.from.slice(0, 10)}.csv`;
   return [
     head("Breakdown", { place, viewer }),
-    panel(`By ${DIMENSION_NAMES[by].toLowerCase()}`, {
-      wide: true,
-      tools: [
-        picker("By", place, "by", offered.map((each) => [each, DIMENSION_NAMES[each]]), by),
-        order && picker("Rows", place, "top", TOPS.map((each) => [each, each]), top),
-        csvLink("usage", { from: period.from, to: period.to, by, ...filters }, name),
-      ].filter(Boolean),
-    }, box),
+    panel(
+      `By ${DIMENSION_NAMES[by].toLowerCase()}`,
+      {
+        wide: true,
+        tools: [
+          picker(
+            "By",
+            place,
+            "by",
+            offered.map((each) => [each, DIMENSION_NAMES[each]]),
+            by,
+          ),
+          order &&
+            picker(
+              "Rows",
+              place,
+              "top",
+              TOPS.map((each) => [each, each]),
+              top,
+            ),
+          csvLink("usage", { from: period.from, to: period.to, by, ...filters }, name),
+        ].filter(Boolean),
+      },
+      box,
+    ),
   ];
 }
 
@@ -53,7 +82,8 @@ function shown(report, by, order, place) {
   return [
     table(`Usage by ${DIMENSION_NAMES[by].toLowerCase()}`, columns(by, place), report.rows, {
       sorted: sorted ? { name: sorted.name, isDescending: order.startsWith("-") } : null,
-      sortBy, foot: [...others, totals],
+      sortBy,
+      foot: [...others, totals],
     }),
     report.next && h("p", { class: "note" }, `The first ${count(report.rows.length)} rows. The file has them all.`),
     caveats(report.totals),
@@ -67,15 +97,28 @@ function caveats(totals) {
     [totals.calls_uncounted, "whose tokens nobody knows"],
     [totals.calls_estimated, "whose tokens are estimated, for Azure did not report them"],
   ].filter(([calls]) => calls > 0);
-  return told.length > 0 && h("p", { class: "note below" }, "Among them ", told.map(([calls, what]) => `${count(calls)} ${calls === 1 ? "call" : "calls"} ${what}`).join("; "), ".");
+  return (
+    told.length > 0 &&
+    h(
+      "p",
+      { class: "note below" },
+      "Among them ",
+      told.map(([calls, what]) => `${count(calls)} ${calls === 1 ? "call" : "calls"} ${what}`).join("; "),
+      ".",
+    )
+  );
 }
 
 function columns(by, place) {
   return [
     { name: DIMENSION_NAMES[by], cell: (row) => rowName(row, by, place) },
     ...SHOWN.map((field) => ({
-      name: COLUMNS[field][0], field, number: true, key: (row) => row[field],
-      cell: (row) => (field === "cost_usd" ? cost(row[field]) : h("span", { title: count(row[field]) }, brief(row[field]))),
+      name: COLUMNS[field][0],
+      field,
+      number: true,
+      key: (row) => row[field],
+      cell: (row) =>
+        field === "cost_usd" ? cost(row[field]) : h("span", { title: count(row[field]) }, brief(row[field])),
     })),
   ];
 }
@@ -85,5 +128,10 @@ function rowName(row, by, place) {
   const kind = by === "principal" && h("span", { class: "note" }, KINDS[row.principal_kind] ?? row.principal_kind);
   if (["day", "hour", "month"].includes(by)) return row[by];
   const value = valueOf(row, by);
-  return [value ? h("a", { href: viewLink(place, "overview", { [by]: value }), title: value }, nameOf(row, by)) : nameOf(row, by), kind];
+  return [
+    value
+      ? h("a", { href: viewLink(place, "overview", { [by]: value }), title: value }, nameOf(row, by))
+      : nameOf(row, by),
+    kind,
+  ];
 }

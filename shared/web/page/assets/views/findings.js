@@ -26,15 +26,23 @@ export function findings({ place, viewer, signal, changed }) {
   const times = state === "open" ? {} : { from: period.from, to: period.to };
   const query = { state, kind: place.kind, severity: place.severity, limit: PAGE, after: place.after, ...times };
   const box = h("div", {});
-  fill(box, () => get("findings", query, signal), (page) => shown(page, { place, viewer, changed }), { lines: 8, signal });
+  fill(
+    box,
+    () => get("findings", query, signal),
+    (page) => shown(page, { place, viewer, changed }),
+    { lines: 8, signal },
+  );
   const names = (words) => Object.entries(words).map(([key, word]) => [key, word.name ?? word]);
   const note = state === "open" ? "all that are open, whenever they were seen · times in UTC" : undefined;
   return [
     head("Findings", { place, viewer, filters: [], note, isTimeless: state === "open" }),
-    h("div", { class: "filters" },
+    h(
+      "div",
+      { class: "filters" },
       picker("State", place, "state", names(FINDING_STATES), state),
       picker("Severity", place, "severity", [["", "All"], ...names(SEVERITIES)], place.severity ?? ""),
-      picker("Kind", place, "kind", [["", "All"], ...names(FINDING_KINDS)], place.kind ?? "")),
+      picker("Kind", place, "kind", [["", "All"], ...names(FINDING_KINDS)], place.kind ?? ""),
+    ),
     box,
   ];
 }
@@ -43,14 +51,26 @@ function shown(page, scene) {
   if (!page.findings.length) return h("div", { class: "panel" }, nothing(scene.place));
   const after = page.next && new URLSearchParams(page.next.slice(page.next.indexOf("?"))).get("after");
   return [
-    h("ul", { class: "findings" }, page.findings.map((each) => item(each, scene))),
-    after && h("nav", { class: "pager", "aria-label": "Pages" }, h("a", { class: "button", href: linkTo(scene.place, { after }) }, "Next page")),
+    h(
+      "ul",
+      { class: "findings" },
+      page.findings.map((each) => item(each, scene)),
+    ),
+    after &&
+      h(
+        "nav",
+        { class: "pager", "aria-label": "Pages" },
+        h("a", { class: "button", href: linkTo(scene.place, { after }) }, "Next page"),
+      ),
   ];
 }
 
 const nothing = (place) =>
   (place.state ?? "open") === "open" && !place.kind && !place.severity
-    ? empty("Nothing is open", "Every call Azure logged has its record, and every record its call, or the reason is known.")
+    ? empty(
+        "Nothing is open",
+        "Every call Azure logged has its record, and every record its call, or the reason is known.",
+      )
     : empty("No such findings", "Choose another state, severity or kind.");
 
 function item(finding, scene) {
@@ -63,12 +83,28 @@ function item(finding, scene) {
 function content(finding, scene, draw) {
   const { name, tone } = severity(finding.severity);
   return [
-    h("div", { class: "finding-head" }, badge(tone, name), h("h2", {}, finding.title), finding.state !== "open" && h("span", { class: "badge soft" }, FINDING_STATES[finding.state] ?? finding.state)),
+    h(
+      "div",
+      { class: "finding-head" },
+      badge(tone, name),
+      h("h2", {}, finding.title),
+      finding.state !== "open" && h("span", { class: "badge soft" }, FINDING_STATES[finding.state] ?? finding.state),
+    ),
     h("p", { class: "finding-text" }, finding.summary),
-    h("p", { class: "note" }, [
-      FINDING_KINDS[finding.kind] ?? spaced(finding.kind), finding.resource,
-      finding.occurrences > 1 ? `${count(finding.occurrences)} times, ${second(finding.first_seen_at)} to ${second(finding.last_seen_at)}` : second(finding.last_seen_at),
-    ].filter(Boolean).join(" · "), " UTC"),
+    h(
+      "p",
+      { class: "note" },
+      [
+        FINDING_KINDS[finding.kind] ?? spaced(finding.kind),
+        finding.resource,
+        finding.occurrences > 1
+          ? `${count(finding.occurrences)} times, ${second(finding.first_seen_at)} to ${second(finding.last_seen_at)}`
+          : second(finding.last_seen_at),
+      ]
+        .filter(Boolean)
+        .join(" · "),
+      " UTC",
+    ),
     standing(finding),
     evidence(finding),
     scene.viewer.acceptsFindings && finding.state !== "closed" && deciding(finding, scene, draw),
@@ -76,8 +112,20 @@ function content(finding, scene, draw) {
 }
 
 function standing(finding) {
-  if (finding.state === "accepted") return h("p", { class: "decision" }, h("b", {}, `Accepted by ${finding.accepted_by || "somebody"}`), ` on ${minute(finding.accepted_at)}: ${finding.reason || "no reason given"}`);
-  if (finding.state === "closed") return h("p", { class: "decision" }, h("b", {}, "Closed"), ` on ${minute(finding.closed_at)}: ${finding.closed_because || "it is no longer so"}`);
+  if (finding.state === "accepted")
+    return h(
+      "p",
+      { class: "decision" },
+      h("b", {}, `Accepted by ${finding.accepted_by || "somebody"}`),
+      ` on ${minute(finding.accepted_at)}: ${finding.reason || "no reason given"}`,
+    );
+  if (finding.state === "closed")
+    return h(
+      "p",
+      { class: "decision" },
+      h("b", {}, "Closed"),
+      ` on ${minute(finding.closed_at)}: ${finding.closed_because || "it is no longer so"}`,
+    );
   return null;
 }
 
@@ -86,12 +134,17 @@ function evidence(finding) {
   if (!rows.length) return null;
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const columns = names.map((name) => ({
-    name: spaced(name), number: rows.every((row) => typeof (row[name] ?? 0) === "number"),
+    name: spaced(name),
+    number: rows.every((row) => typeof (row[name] ?? 0) === "number"),
     cell: (row) => anything(row[name]),
     key: (row) => row[name] ?? null,
   }));
-  return h("details", { class: "numbers" }, h("summary", {}, `Evidence (${count(rows.length)})`),
-    table(`Evidence of: ${finding.title}`, columns, rows));
+  return h(
+    "details",
+    { class: "numbers" },
+    h("summary", {}, `Evidence (${count(rows.length)})`),
+    table(`Evidence of: ${finding.title}`, columns, rows),
+  );
 }
 
 /** Accepting says that somebody looked and that it is all right; the reason is for who looks next. */
@@ -107,7 +160,16 @@ function deciding(finding, { changed }, draw) {
     }
   };
   if (finding.state === "accepted") {
-    return h("div", { class: "act" }, h("button", { class: "button", type: "button", on: { click: () => decide({ state: "open" }, "Reopened.") } }, "Reopen"), wrong);
+    return h(
+      "div",
+      { class: "act" },
+      h(
+        "button",
+        { class: "button", type: "button", on: { click: () => decide({ state: "open" }, "Reopened.") } },
+        "Reopen",
+      ),
+      wrong,
+    );
   }
   const reason = h("textarea", { rows: "2", required: true, maxlength: "1000" });
   const submit = (event) => {
@@ -118,8 +180,16 @@ function deciding(finding, { changed }, draw) {
     }
     decide({ state: "accepted", reason: reason.value.trim() }, "Accepted.");
   };
-  return h("details", { class: "act accept" }, h("summary", {}, "Accept…"),
-    h("form", { novalidate: true, on: { submit } },
+  return h(
+    "details",
+    { class: "act accept" },
+    h("summary", {}, "Accept…"),
+    h(
+      "form",
+      { novalidate: true, on: { submit } },
       h("label", { class: "field" }, h("span", {}, "Reason"), reason),
-      h("button", { class: "button main", type: "submit" }, "Accept finding"), wrong));
+      h("button", { class: "button main", type: "submit" }, "Accept finding"),
+      wrong,
+    ),
+  );
 }

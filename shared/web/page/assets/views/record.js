@@ -19,30 +19,57 @@ const MATCHES = {
 export function record({ place, viewer, signal }) {
   const box = h("div", {});
   const path = `usage/records/${encodeURIComponent(place.call ?? "")}`;
-  fill(box, () => get(path, { begun_at: place.at }, signal), (story) => told(story, place, viewer), { lines: 14, signal });
+  fill(
+    box,
+    () => get(path, { begun_at: place.at }, signal),
+    (story) => told(story, place, viewer),
+    { lines: 14, signal },
+  );
   return [
-    h("div", { class: "head" }, h("div", { class: "head-text" },
-      h("p", {}, h("a", { href: viewLink(place, "records") }, "Records")),
-      h("h1", { tabindex: "-1" }, "One call"), h("p", { class: "mono" }, place.call ?? ""))),
+    h(
+      "div",
+      { class: "head" },
+      h(
+        "div",
+        { class: "head-text" },
+        h("p", {}, h("a", { href: viewLink(place, "records") }, "Records")),
+        h("h1", { tabindex: "-1" }, "One call"),
+        h("p", { class: "mono" }, place.call ?? ""),
+      ),
+    ),
     box,
   ];
 }
 
 function told({ record: call, service_call: seen, findings, match }, place, viewer) {
   const { name, tone } = outcome(call.outcome);
-  return h("div", { class: "grid two" },
-    panel("What happened", { wide: true }, h("p", { class: "verdict" }, badge(tone, name), ` ${verdict(call)}`), timeline(call)),
+  return h(
+    "div",
+    { class: "grid two" },
+    panel(
+      "What happened",
+      { wide: true },
+      h("p", { class: "verdict" }, badge(tone, name), ` ${verdict(call)}`),
+      timeline(call),
+    ),
     panel("Who", {}, facts(who(call, place, viewer))),
     panel("What", {}, facts(what(call, place))),
     panel("Tokens and cost", {}, facts(used(call))),
     panel("The answer", {}, facts(answered(call))),
     panel("Azure’s own log", { wide: true }, azure(call, seen, match)),
-    panel("Findings", { wide: true }, found(findings, viewer, place)));
+    panel("Findings", { wide: true }, found(findings, viewer, place)),
+  );
 }
 
 function verdict(call) {
-  if (call.origin === "azure_logs") return "It did not come through the gateway: this is what Azure’s log says of it.";
-  return [call.status && `HTTP ${call.status}`, call.error_code, call.finish_reason && `finished: ${call.finish_reason}`].filter(Boolean).join(" · ");
+  if (call.origin === "azure_logs") return "It did not come through the gateway: this is what Azure’s log says.";
+  return [
+    call.status && `HTTP ${call.status}`,
+    call.error_code,
+    call.finish_reason && `finished: ${call.finish_reason}`,
+  ]
+    .filter(Boolean)
+    .join(" · ");
 }
 
 /** From beginning to end as a line, and the same in words. */
@@ -51,45 +78,92 @@ function timeline(call) {
   const first = call.first_chunk_ms;
   const wait = total > 0 && first !== null && first !== undefined ? Math.min(100, (100 * first) / total) : 0;
   const at = (ms) => moment(Date.parse(call.begun_at) + ms);
-  return h("div", { class: "timeline" },
-    h("div", { class: "timeline-line", "aria-hidden": "true" },
-      h("span", { class: "waiting", style: { width: `${wait}%` } }), h("span", { class: "answering", style: { width: `${100 - wait}%` } })),
-    h("ol", {},
+  return h(
+    "div",
+    { class: "timeline" },
+    h(
+      "div",
+      { class: "timeline-line", "aria-hidden": "true" },
+      h("span", { class: "waiting", style: { width: `${wait}%` } }),
+      h("span", { class: "answering", style: { width: `${100 - wait}%` } }),
+    ),
+    h(
+      "ol",
+      {},
       step("Begun", moment(call.begun_at), "written down before anything was sent"),
       Number.isFinite(first) && step("First chunk", at(first), `after ${duration(first)}`),
-      step("Ended", call.ended_at ? moment(call.ended_at) : "not known", Number.isFinite(call.duration_ms) ? `after ${duration(total)}` : "")));
+      step(
+        "Ended",
+        call.ended_at ? moment(call.ended_at) : "not known",
+        Number.isFinite(call.duration_ms) ? `after ${duration(total)}` : "",
+      ),
+    ),
+  );
 }
 
-const step = (name, time, note) => h("li", {}, h("b", {}, name), h("span", {}, time), h("span", { class: "note" }, note));
+const step = (name, time, note) =>
+  h("li", {}, h("b", {}, name), h("span", {}, time), h("span", { class: "note" }, note));
 
 const who = (call, place, viewer) => [
-  ["Principal", viewer.seesAll ? h("a", { href: viewLink(place, "overview", { principal: `${call.tenant_id}/${call.object_id}` }) }, call.principal_name || call.object_id) : call.principal_name],
+  [
+    "Principal",
+    viewer.seesAll
+      ? h(
+          "a",
+          { href: viewLink(place, "overview", { principal: `${call.tenant_id}/${call.object_id}` }) },
+          call.principal_name || call.object_id,
+        )
+      : call.principal_name,
+  ],
   ["Kind", KINDS[call.principal_kind] ?? call.principal_kind],
-  ["Object id", code(call.object_id)], ["Tenant", code(call.tenant_id)], ["Application", code(call.app_id)],
-  ["Gateway key", code(call.key_id)], ["Address", call.caller_address],
+  ["Object id", code(call.object_id)],
+  ["Tenant", code(call.tenant_id)],
+  ["Application", code(call.app_id)],
+  ["Gateway key", code(call.key_id)],
+  ["Address", call.caller_address],
   ["Label, as the caller says", call.user_label],
 ];
 
 const what = (call, place) => [
   ["Operation", call.operation],
-  ["Deployment", call.deployment && h("a", { href: viewLink(place, "overview", { deployment: call.deployment }) }, call.deployment)],
-  ["Model", call.model], ["Asked for", call.requested_model !== call.model ? call.requested_model : null],
-  ["Resource", call.resource], ["Region", call.region], ["Method", call.method], ["API version", call.api_version],
-  ["Streamed", call.streamed === undefined ? null : call.streamed ? "yes" : "no"], ["Service tier", call.service_tier],
+  [
+    "Deployment",
+    call.deployment && h("a", { href: viewLink(place, "overview", { deployment: call.deployment }) }, call.deployment),
+  ],
+  ["Model", call.model],
+  ["Asked for", call.requested_model !== call.model ? call.requested_model : null],
+  ["Resource", call.resource],
+  ["Region", call.region],
+  ["Method", call.method],
+  ["API version", call.api_version],
+  ["Streamed", call.streamed === undefined ? null : call.streamed ? "yes" : "no"],
+  ["Service tier", call.service_tier],
   ["Spilled over", call.spilled_over ? "yes, to a standard deployment" : null],
 ];
 
 const used = (call) => [
-  ["Prompt", count(call.prompt_tokens)], ["of these cached", known(call.cached_tokens)],
-  ["Completion", count(call.completion_tokens)], ["of these reasoning", known(call.reasoning_tokens)],
+  ["Prompt", count(call.prompt_tokens)],
+  ["of these cached", known(call.cached_tokens)],
+  ["Completion", count(call.completion_tokens)],
+  ["of these reasoning", known(call.reasoning_tokens)],
   ["Total", count(call.total_tokens)],
-  ["Counts are", SOURCES[call.usage_source] ?? call.usage_source], ["Counted by", call.usage_method],
-  ["Cost", call.provisioned ? "paid by the hour" : call.cost_usd ? h("span", { title: cost(call.cost_usd) }, wholeCost(call.cost_usd)) : "no price known"],
+  ["Counts are", SOURCES[call.usage_source] ?? call.usage_source],
+  ["Counted by", call.usage_method],
+  [
+    "Cost",
+    call.provisioned
+      ? "paid by the hour"
+      : call.cost_usd
+        ? h("span", { title: cost(call.cost_usd) }, wholeCost(call.cost_usd))
+        : "no price known",
+  ],
   ["Price", call.price_source],
 ];
 
 const answered = (call) => [
-  ["Status", call.status], ["Error", code(call.error_code)], ["Finish reason", call.finish_reason],
+  ["Status", call.status],
+  ["Error", code(call.error_code)],
+  ["Finish reason", call.finish_reason],
   ["Request", Number.isFinite(call.request_bytes) ? bytes(call.request_bytes) : null],
   ["Response", Number.isFinite(call.response_bytes) ? bytes(call.response_bytes) : null],
   ["Azure’s request id", code(call.apim_request_id)],
@@ -104,18 +178,31 @@ function azure(call, seen, match) {
   const verdictOf = h("p", { class: "verdict" }, badge(tone, title), ` ${note}`);
   if (!seen) return verdictOf;
   const rows = Object.entries(seen).filter(([, value]) => value !== null && value !== "" && typeof value !== "object");
-  return [verdictOf, table("What Azure logged", [
-    { name: "Field", cell: ([name]) => spaced(name) },
-    { name: "Azure", cell: ([, value]) => anything(value) },
-    { name: "Ours", cell: ([name]) => anything(call[name]) },
-  ], rows)];
+  return [
+    verdictOf,
+    table(
+      "What Azure logged",
+      [
+        { name: "Field", cell: ([name]) => spaced(name) },
+        { name: "Azure", cell: ([, value]) => anything(value) },
+        { name: "Ours", cell: ([name]) => anything(call[name]) },
+      ],
+      rows,
+    ),
+  ];
 }
 
 function found(findings, viewer, place) {
   if (!findings?.length) return h("p", { class: "note" }, "None: nothing about this call does not add up.");
-  return h("ul", { class: "plain-list" }, findings.map((each) => {
-    const { name, tone } = severity(each.severity);
-    const title = viewer.seesAll ? h("a", { href: viewLink(place, "findings", { state: "all", kind: each.kind }) }, each.title) : each.title;
-    return h("li", {}, badge(tone, name), " ", title);
-  }));
+  return h(
+    "ul",
+    { class: "plain-list" },
+    findings.map((each) => {
+      const { name, tone } = severity(each.severity);
+      const title = viewer.seesAll
+        ? h("a", { href: viewLink(place, "findings", { state: "all", kind: each.kind }) }, each.title)
+        : each.title;
+      return h("li", {}, badge(tone, name), " ", title);
+    }),
+  );
 }

@@ -13,14 +13,22 @@ import { get } from "../data/api.js";
 import { periodOf } from "../data/period.js";
 
 const PAGE = 50;
-const ORDERS = [["newest", "Newest first"], ["oldest", "Oldest first"]];
+const ORDERS = [
+  ["newest", "Newest first"],
+  ["oldest", "Oldest first"],
+];
 
 export function records({ place, viewer, signal }) {
   const period = periodOf(place);
   const order = place.order === "oldest" ? "oldest" : "newest";
   const query = { from: period.from, to: period.to, order, limit: PAGE, after: place.after, ...filtersOf(place) };
   const box = h("div", {});
-  fill(box, () => get("usage/records", query, signal), (page) => shown(page, place, viewer), { lines: 12, signal });
+  fill(
+    box,
+    () => get("usage/records", query, signal),
+    (page) => shown(page, place, viewer),
+    { lines: 12, signal },
+  );
   return [
     head("Records", { place, viewer }),
     panel("Calls", { wide: true, tools: [segments("Order", place, "order", ORDERS, order)] }, box),
@@ -28,24 +36,43 @@ export function records({ place, viewer, signal }) {
 }
 
 function shown(page, place, viewer) {
-  if (!page.records.length) return empty("No calls", place.after ? "There is nothing further back." : "Choose another period, or take away a filter.");
+  if (!page.records.length)
+    return empty(
+      "No calls",
+      place.after ? "There is nothing further back." : "Choose another period, or take away a filter.",
+    );
   return [table("Calls", columns(place, viewer), page.records), pager(page, place)];
 }
 
 /** The way on is an address like any other: the back button leads back. */
 function pager(page, place) {
   const after = page.next && new URLSearchParams(page.next.slice(page.next.indexOf("?"))).get("after");
-  return (after || place.after) && h("nav", { class: "pager", "aria-label": "Pages" },
-    place.after && h("a", { class: "button", href: linkTo(place, { after: "" }) }, "First page"),
-    after && h("a", { class: "button", href: linkTo(place, { after }) }, "Next page"));
+  return (
+    (after || place.after) &&
+    h(
+      "nav",
+      { class: "pager", "aria-label": "Pages" },
+      place.after && h("a", { class: "button", href: linkTo(place, { after: "" }) }, "First page"),
+      after && h("a", { class: "button", href: linkTo(place, { after }) }, "Next page"),
+    )
+  );
 }
 
 function columns(place, viewer) {
   return [
     { name: "Begun (UTC)", cell: (row) => h("a", { href: recordLink(place, row) }, second(row.begun_at)) },
     { name: "Outcome", cell: (row) => ending(row) },
-    viewer.seesAll && { name: "Principal", cell: (row) => h("span", { title: row.object_id }, row.principal_name || row.object_id) },
-    { name: "Deployment", cell: (row) => [row.deployment || "–", row.model && row.model !== row.deployment && h("span", { class: "note" }, row.model)] },
+    viewer.seesAll && {
+      name: "Principal",
+      cell: (row) => h("span", { title: row.object_id }, row.principal_name || row.object_id),
+    },
+    {
+      name: "Deployment",
+      cell: (row) => [
+        row.deployment || "–",
+        row.model && row.model !== row.deployment && h("span", { class: "note" }, row.model),
+      ],
+    },
     { name: "Operation", cell: (row) => row.operation },
     { name: "Prompt", number: true, cell: (row) => count(row.prompt_tokens) },
     { name: "Completion", number: true, cell: (row) => count(row.completion_tokens) },
@@ -59,5 +86,9 @@ const recordLink = (place, row) => viewLink(place, "record", { call: row.call_id
 
 function ending(row) {
   const { name, tone } = outcome(row.outcome);
-  return [badge(tone, name), row.origin === "azure_logs" && h("span", { class: "note" }, "past the gate"), row.error_code && h("span", { class: "note" }, row.error_code)];
+  return [
+    badge(tone, name),
+    row.origin === "azure_logs" && h("span", { class: "note" }, "past the gate"),
+    row.error_code && h("span", { class: "note" }, row.error_code),
+  ];
 }

@@ -6,7 +6,11 @@ import { hasPlatformSignIn, keepCredential, platformSignIn } from "../data/sessi
 /** `message` says why an attempt was refused, "" where there was none. `done` looks again. */
 export function signIn(message, done) {
   const field = h("input", {
-    type: "password", id: "credential", autocomplete: "off", spellcheck: "false", "aria-describedby": "credential-note credential-wrong",
+    type: "password",
+    id: "credential",
+    autocomplete: "off",
+    spellcheck: "false",
+    "aria-describedby": "credential-note credential-wrong",
     "aria-invalid": message ? "true" : null,
   });
   const wrong = h("p", { id: "credential-wrong", class: "wrong", role: "alert" }, message);
@@ -17,14 +21,25 @@ export function signIn(message, done) {
     keepCredential(text);
     done();
   };
-  return h("section", { class: "sign-in" },
+  return h(
+    "section",
+    { class: "sign-in" },
     h("h1", { tabindex: "-1" }, "Who used what"),
     h("p", { class: "lead" }, "Every Azure OpenAI call, charged to the principal that made it."),
     hasPlatformSignIn() && h("a", { class: "button main", href: platformSignIn() }, "Sign in with Microsoft"),
     hasPlatformSignIn() && h("p", { class: "or" }, "or"),
-    h("form", { on: { submit }, novalidate: true },
-      h("label", { for: "credential" }, "Gateway key or access token"), field,
-      h("p", { id: "credential-note", class: "note" }, "Kept in this tab until you close it or sign out; sent to this ledger and nowhere else."),
+    h(
+      "form",
+      { on: { submit }, novalidate: true },
+      h("label", { for: "credential" }, "Gateway key or access token"),
+      field,
+      h(
+        "p",
+        { id: "credential-note", class: "note" },
+        "Kept in this tab until you close it or sign out; sent to this ledger and nowhere else.",
+      ),
       wrong,
-      h("button", { class: hasPlatformSignIn() ? "button" : "button main", type: "submit" }, "Show my usage")));
+      h("button", { class: hasPlatformSignIn() ? "button" : "button main", type: "submit" }, "Show my usage"),
+    ),
+  );
 }
