@@ -6,6 +6,7 @@ A parameter that the real endpoints do not know is refused here too: the page mu
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 from collections.abc import Iterable
@@ -126,13 +127,10 @@ class Stub:
 
     def _usage(self, request: Request, principal: Principal) -> Response:
         asked = known_parameters(request, frozenset(_USAGE))
-        begin, end = _times(asked)
-        body = _report(asked, self._held(begin, end, asked, principal))
-        if asked.get("compare") == "previous":
-            before = _totals(self._held(begin - (end - begin), begin, asked, principal))
-            body["totals"] |= {f"previous_{name}": before[name] for name in ("calls", "total_tokens", "cost_usd")}
+        own = None if READ_ALL_ROLE in principal.roles else f"gateway/{principal.object_id}"
+        body = _report_body(tuple(sorted(asked.items())), own, is_empty=self.mode is Mode.EMPTY)
         if self.mode is Mode.HOSTILE:
-            body["rows"] = [_hostile(row) for row in body["rows"]]
+            body = {**body, "rows": [_hostile(row) for row in body["rows"]]}
         if asked.get("format") == "csv":
             return Response("model,calls\nm,1\n", media_type="text/csv")
         content = json.dumps(body)
@@ -140,9 +138,6 @@ class Stub:
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers={"etag": tag})
         return Response(content, media_type="application/json", headers={"etag": tag})
-
-    def _held(self, begin: datetime, end: datetime, asked: dict[str, str], principal: Principal) -> list[sample.Cell]:
-        return [] if self.mode is Mode.EMPTY else list(_narrowed(sample.between(begin, end), asked, principal))
 
     def _records(self, request: Request, principal: Principal) -> Response:
         asked = known_parameters(request, frozenset(_RECORDS))
@@ -220,12 +215,25 @@ def _times(asked: dict[str, str]) -> tuple[datetime, datetime]:
     return begin, end
 
 
-def _narrowed(cells: Iterable[sample.Cell], asked: dict[str, str], principal: Principal) -> Iterable[sample.Cell]:
-    own = None if READ_ALL_ROLE in principal.roles else f"gateway/{principal.object_id}"
+@functools.cache
+def _report_body(parameters: tuple[tuple[str, str], ...], own: str | None, *, is_empty: bool) -> dict[str, Any]:
+    """Return a report; the clock stands still, so the same question comes again and again."""
+    asked = dict(parameters)
+    begin, end = _times(asked)
+    held = _narrowed(() if is_empty else sample.between(begin, end), asked, own)
+    body = _report(asked, held)
+    if asked.get("compare") == "previous":
+        earlier = () if is_empty else sample.between(begin - (end - begin), begin)
+        before = _totals(_narrowed(earlier, asked, own))
+        body["totals"] |= {f"previous_{name}": before[name] for name in ("calls", "total_tokens", "cost_usd")}
+    return body
+
+
+def _narrowed(cells: Iterable[sample.Cell], asked: dict[str, str], own: str | None) -> list[sample.Cell]:
     wanted = {name: set(asked[name].split(",")) for name in _FILTERS & asked.keys()}
     if who := asked.get("principal") or own:
         wanted["principal"] = {who}
-    return (cell for cell in cells if all(cell.value(name) in values for name, values in wanted.items()))
+    return [cell for cell in cells if all(cell.value(name) in values for name, values in wanted.items())]
 
 
 def _report(asked: dict[str, str], cells: list[sample.Cell]) -> dict[str, Any]:
