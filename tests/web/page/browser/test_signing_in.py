@@ -42,6 +42,21 @@ def test_a_key_opens_what_was_asked_for_and_stays_in_the_tab(opened: Opener) -> 
     assert window.page.evaluate("Object.values(sessionStorage)").count(FINOPS_KEY) == 1
 
 
+def test_a_token_is_shown_as_a_bearer_and_a_key_as_a_key(opened: Opener) -> None:
+    """The platform's own sign-in looks at bearers, and refuses what is none of Entra's."""
+    window = opened(key=None)
+    shown: list[dict[str, str]] = []
+    window.page.on("request", lambda it: shown.append(it.headers) if it.url.endswith("/usage/page/me") else None)
+    for credential in ("aoai-wrong", "head.claims.signature"):
+        sign_in(window, credential)
+        expect(window.page.get_by_role("alert")).not_to_be_empty()
+
+    assert [(it.get("api-key"), it.get("authorization")) for it in shown] == [
+        ("aoai-wrong", None),
+        (None, "Bearer head.claims.signature"),
+    ]
+
+
 def test_a_wrong_key_is_refused_in_words_and_forgotten(opened: Opener) -> None:
     """To try again one need not close anything."""
     window = opened(key=None)

@@ -1,6 +1,6 @@
 // Asks our endpoints. An answer is JSON, or an ApiError that says what the reader of the page can do.
 
-import { credential } from "./session.js";
+import { credentialHeader } from "./session.js";
 
 class ApiError extends Error {
   constructor(status, code, message) {
@@ -45,8 +45,7 @@ export async function post(path, body) {
 export const forgetAnswers = () => kept.clear();
 
 export async function send(url, options) {
-  const headers = { ...options.headers, "x-requested-with": "XMLHttpRequest" };
-  if (credential()) headers.authorization = `Bearer ${credential()}`;
+  const headers = { ...options.headers, ...credentialHeader(), "x-requested-with": "XMLHttpRequest" };
   let response;
   try {
     // A session of the platform's that has run out is answered with its sign-in page, which is another host's.

@@ -9,6 +9,13 @@ export const credential = () => sessionStorage.getItem(HELD);
 export const keepCredential = (text) => sessionStorage.setItem(HELD, text);
 export const forgetCredential = () => sessionStorage.removeItem(HELD);
 
+/** The header that shows it. The platform's own sign-in looks at bearers, and does not know our keys. */
+export function credentialHeader() {
+  const text = credential();
+  if (!text) return {};
+  return text.split(".").length === 3 ? { authorization: `Bearer ${text}` } : { "api-key": text };
+}
+
 export const hasPlatformSignIn = () => document.documentElement.dataset.signIn === "easy-auth";
 
 /** Where the platform signs in, and comes back to what was asked for. */
