@@ -23,7 +23,7 @@ const VIEWS = {
   latency: { name: "Latency", show: latency },
   records: { name: "Records", show: records },
   record: { show: record },
-  findings: { name: "Findings", show: findings, isOfAll: true },
+  findings: { name: "Findings", show: findings },
   reconciliation: { name: "Reconciliation", show: reconciliation, isOfAll: true },
 };
 
@@ -45,7 +45,7 @@ async function start() {
     return error.status === 401 ? askWho(credential() ? error.message : "") : replace(main, trouble(error, start));
   }
   show({ isFirst: true });
-  if (viewer.seesAll) count();
+  count();
 }
 
 function show({ isFirst = false, isBack = false } = {}) {

@@ -58,7 +58,7 @@ _USAGE = {
     "limit",
     "after",
 } | _FILTERS
-_RECORDS = {"from", "to", "principal", "order", "limit", "after"} | _FILTERS
+_RECORDS = {"from", "to", "principal", "order", "limit", "after"} | _FILTERS - {"label"}
 _SUMS = ("calls", "calls_failed", "calls_estimated", "calls_uncounted", "prompt_tokens", "completion_tokens",
          "cached_tokens", "reasoning_tokens", "total_tokens", "calls_unpriced", "provisioned_tokens")  # fmt: skip
 
@@ -170,6 +170,8 @@ class Stub:
         state = asked.get("state", "open")
         rows = [] if self.mode is Mode.EMPTY else self.findings
         rows = [row for row in rows if state in ("all", row["state"])]
+        # One of them is about the developer; the others are not theirs to see.
+        rows = [row for row in rows if READ_ALL_ROLE in principal.roles or row["id"] == "f2"]
         rows = [row for row in rows if all(row[name] == asked[name] for name in {"kind", "severity"} & asked.keys())]
         return JSONResponse({"findings": [self._told(row) for row in rows], "next": None})
 
@@ -219,6 +221,7 @@ def _times(asked: dict[str, str]) -> tuple[datetime, datetime]:
 def _report_body(parameters: tuple[tuple[str, str], ...], own: str | None, *, is_empty: bool) -> dict[str, Any]:
     """Return a report; the clock stands still, so the same question comes again and again."""
     asked = dict(parameters)
+    _refuse_what_does_not_go_together(asked)
     begin, end = _times(asked)
     held = _narrowed(() if is_empty else sample.between(begin, end), asked, own)
     body = _report(asked, held)
@@ -227,6 +230,17 @@ def _report_body(parameters: tuple[tuple[str, str], ...], own: str | None, *, is
         before = _totals(_narrowed(earlier, asked, own))
         body["totals"] |= {f"previous_{name}": before[name] for name in ("calls", "total_tokens", "cost_usd")}
     return body
+
+
+def _refuse_what_does_not_go_together(asked: dict[str, str]) -> None:
+    """Refuse what `usage` refuses."""
+    by = set(asked.get("by", "").split(","))
+    if asked.get("percentiles") == "true" and "hour" in by:
+        raise MalformedRequest("'percentiles' are kept by day")
+    if "compare" in asked and by & {"hour", "day", "month"}:
+        raise MalformedRequest("'compare' does not go with times")
+    if "top" in asked and {"limit", "after"} & asked.keys():
+        raise MalformedRequest("'top' takes neither 'limit' nor 'after'")
 
 
 def _narrowed(cells: Iterable[sample.Cell], asked: dict[str, str], own: str | None) -> list[sample.Cell]:

@@ -84,13 +84,15 @@ def test_who_may_see_only_their_own_is_offered_nothing_else(opened: Opener, stub
     window = opened(key=DEVELOPER_KEY)
     ways = window.page.get_by_role("navigation", name="Views").inner_text().split()
 
-    assert ways == ["Overview", "Breakdown", "Latency", "Records"]
+    assert ways == ["Overview", "Breakdown", "Latency", "Records", "Findings", "1", "open"]
     assert "your own calls" in window.text()
     assert "Principals" not in window.text()
     assert violations(window.page) == []
-    assert not [path for path in stub.asked if path.startswith(("/findings", "/reconciliation"))]
+    assert not [path for path in stub.asked if path.startswith("/reconciliation")]
     # A link that somebody else sent shows what one may see.
-    assert "Overview" in window.open("?view=findings").page.inner_text("h1")
+    assert "Overview" in window.open("?view=reconciliation").page.inner_text("h1")
+    assert "An identity went round the gate" in window.open("?view=findings").text()
+    assert "Accept…" not in window.text()
 
 
 def test_every_chart_has_words_and_numbers(opened: Opener) -> None:

@@ -22,7 +22,7 @@ export async function openFindings() {
 export function findings({ place, viewer, signal, changed }) {
   const state = FINDING_STATES[place.state] ? place.state : "open";
   const period = periodOf(place);
-  // What is open is shown however old it is: it waits for somebody.
+  // What is open is shown as far back as the ledger looks: it waits for somebody.
   const times = state === "open" ? {} : { from: period.from, to: period.to };
   const query = { state, kind: place.kind, severity: place.severity, limit: PAGE, after: place.after, ...times };
   const box = h("div", {});
@@ -33,7 +33,7 @@ export function findings({ place, viewer, signal, changed }) {
     { lines: 8, signal },
   );
   const names = (words) => Object.entries(words).map(([key, word]) => [key, word.name ?? word]);
-  const note = state === "open" ? "all that are open, whenever they were seen · times in UTC" : undefined;
+  const note = state === "open" ? `all that are open, seen within 92 days · times in UTC${viewer.seesAll ? "" : " · those about you"}` : undefined;
   return [
     head("Findings", { place, viewer, filters: [], note, isTimeless: state === "open" }),
     h(

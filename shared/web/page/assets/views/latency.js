@@ -34,16 +34,19 @@ export function latency({ place, viewer, signal }) {
   ];
 }
 
+/** By day, for percentiles are kept by day: of less than two days there is no course to show. */
 function overTime({ place, period, filters, wait, signal }) {
+  const days = { ...period, bin: "day" };
+  if (bins(days).length < 2) return null;
   const box = h("div", {});
   fill(
     box,
-    () => usage(period, { by: period.bin, percentiles: "true", limit: 1000, ...filters }, signal),
-    (report) => waits(report, period, wait),
+    () => usage(period, { by: "day", percentiles: "true", limit: 1000, ...filters }, signal),
+    (report) => waits(report, days, wait),
     { lines: 7, signal },
   );
   return panel(
-    `${WAITS[wait]} by ${period.bin}`,
+    `${WAITS[wait]} by day`,
     {
       wide: true,
       tools: [segments("Measure", place, "wait", Object.entries(WAITS), wait)],
@@ -54,7 +57,7 @@ function overTime({ place, period, filters, wait, signal }) {
 
 function waits(report, period, wait) {
   const times = bins(period);
-  const rows = new Map(report.rows.map((row) => [timeOf(row[period.bin]), row]));
+  const rows = new Map(report.rows.map((row) => [timeOf(row.day), row]));
   const series = CENTILES.map(([centile, name, dash]) => ({
     name,
     dash,
@@ -64,7 +67,7 @@ function waits(report, period, wait) {
   if (worst < 0) return empty("No calls in this time", "Choose another period, or take away a filter.");
   const when = times[series[1].values.indexOf(worst)];
   return lines({
-    title: `${WAITS[wait]} by ${period.bin}`,
+    title: `${WAITS[wait]} by day`,
     times,
     series,
     bin: period.bin,

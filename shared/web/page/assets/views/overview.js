@@ -52,7 +52,7 @@ function now(title, period, name, { place, filters, signal }) {
   const note = `since ${day(period.start)} (UTC)`;
   fill(
     box,
-    () => usage(period, { by: "day", compare: "previous", ...filters }, signal),
+    () => usage(period, { by: "operation", compare: "previous", ...filters }, signal),
     (report) => figures(title, note, report.totals, linkTo(place, { period: name, after: "" })),
     { lines: 2, signal },
   );

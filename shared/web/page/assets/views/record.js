@@ -57,7 +57,7 @@ function told({ record: call, service_call: seen, findings, match }, place, view
     panel("Tokens and cost", {}, facts(used(call))),
     panel("The answer", {}, facts(answered(call))),
     panel("Azure’s own log", { wide: true }, azure(call, seen, match)),
-    panel("Findings", { wide: true }, found(findings, viewer, place)),
+    panel("Findings", { wide: true }, found(findings, place)),
   );
 }
 
@@ -192,17 +192,15 @@ function azure(call, seen, match) {
   ];
 }
 
-function found(findings, viewer, place) {
+function found(findings, place) {
   if (!findings?.length) return h("p", { class: "note" }, "None: nothing about this call does not add up.");
   return h(
     "ul",
     { class: "plain-list" },
     findings.map((each) => {
       const { name, tone } = severity(each.severity);
-      const title = viewer.seesAll
-        ? h("a", { href: viewLink(place, "findings", { state: "all", kind: each.kind }) }, each.title)
-        : each.title;
-      return h("li", {}, badge(tone, name), " ", title);
+      const link = viewLink(place, "findings", { state: "all", kind: each.kind });
+      return h("li", {}, badge(tone, name), " ", h("a", { href: link }, each.title));
     }),
   );
 }

@@ -13,6 +13,8 @@ import { get } from "../data/api.js";
 import { periodOf } from "../data/period.js";
 
 const PAGE = 50;
+// What single records are found by.
+const FILTERS = ["principal", "deployment", "model", "operation", "outcome"];
 const ORDERS = [
   ["newest", "Newest first"],
   ["oldest", "Oldest first"],
@@ -21,7 +23,8 @@ const ORDERS = [
 export function records({ place, viewer, signal }) {
   const period = periodOf(place);
   const order = place.order === "oldest" ? "oldest" : "newest";
-  const query = { from: period.from, to: period.to, order, limit: PAGE, after: place.after, ...filtersOf(place) };
+  const narrowed = Object.fromEntries(Object.entries(filtersOf(place)).filter(([name]) => FILTERS.includes(name)));
+  const query = { from: period.from, to: period.to, order, limit: PAGE, after: place.after, ...narrowed };
   const box = h("div", {});
   fill(
     box,
@@ -30,7 +33,7 @@ export function records({ place, viewer, signal }) {
     { lines: 12, signal },
   );
   return [
-    head("Records", { place, viewer }),
+    head("Records", { place, viewer, filters: FILTERS }),
     panel("Calls", { wide: true, tools: [segments("Order", place, "order", ORDERS, order)] }, box),
   ];
 }
