@@ -3,7 +3,7 @@
 import { forgetAnswers, get } from "./data/api.js";
 import { asked, followLinks } from "./data/address.js";
 import { credential, forgetCredential, viewer as viewerOf } from "./data/session.js";
-import { replace } from "./parts/dom.js";
+import { h, replace } from "./parts/dom.js";
 import { keepFocus, watchFocus } from "./parts/focus.js";
 import { frame, showCounts } from "./parts/frame.js";
 import { say, skeleton, trouble } from "./parts/states.js";
@@ -39,10 +39,14 @@ async function start() {
   counts = {};
   frame(asked(), null, [], signOut, counts);
   replace(main, skeleton(8));
+  const isTried = Boolean(credential());
   try {
     viewer = viewerOf(await get("usage/page/me"));
   } catch (error) {
-    return error.status === 401 ? askWho(credential() ? error.message : "") : replace(main, trouble(error, start));
+    const isRefused = error.status === 403 || isTried;
+    // No credential, or one that lets nobody in: another may be better.
+    if (error.status === 401 || error.status === 403) return askWho(isRefused ? error.message : "");
+    return replace(main, h("h1", { class: "unseen" }, "Usage"), trouble(error, start));
   }
   show({ isFirst: true });
   count();

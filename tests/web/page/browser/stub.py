@@ -74,13 +74,14 @@ class Mode(StrEnum):
 
 @dataclass(slots=True)
 class Stub:
-    """The answers; `asked` is what was asked, `posted` what was sent."""
+    """The answers; `asked` is what was asked, `posted` what was sent; `refusal` is what all are told at the door."""
 
     easy_auth: bool = False
     mode: Mode = Mode.DATA
     asked: list[str] = field(default_factory=list)
     posted: list[dict[str, Any]] = field(default_factory=list)
     findings: list[dict[str, Any]] = field(default_factory=sample.findings)
+    refusal: LedgerError | None = None
     keys: FakeGatewayKeys = field(init=False)
     identify: IdentifyPrincipal = field(init=False)
 
@@ -103,13 +104,18 @@ class Stub:
         }
         return Starlette(
             routes=[
-                Route("/usage/page/me", CallerEndpoint(self.identify).__call__),
+                Route("/usage/page/me", self._caller),
                 Route("/usage/page", page.__call__),
                 Route("/usage/page/{file:path}", page.__call__),
                 Route("/findings/{finding_id}", self._decide, methods=["POST"]),
                 *(Route(path, self._answering(answer)) for path, answer in answers.items()),
             ]
         )
+
+    async def _caller(self, request: Request) -> Response:
+        if self.refusal:
+            return error_response(self.refusal)
+        return await CallerEndpoint(self.identify)(request)
 
     def _answering(self, answer: Any) -> Any:
         async def answered(request: Request) -> Response:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import expect
 
+from shared.domain.errors import PrincipalNotAllowed, StorageUnavailable
 from tests.web.page.browser.axe import violations
 from tests.web.page.browser.conftest import Opener
 from tests.web.page.browser.stub import DEVELOPER_KEY, FINOPS_KEY, Stub
@@ -88,6 +89,28 @@ def test_a_key_that_ran_out_while_the_page_was_open_leads_back_to_the_door(opene
     stub.keys.held.clear()
     window.page.get_by_role("link", name="Latency", exact=True).click()
     expect(window.page.get_by_label("Gateway key or access token")).to_be_visible()
+
+
+def test_who_is_known_and_may_not_enter_is_told_so(opened: Opener, stub: Stub) -> None:
+    """Their token is right and lacks a role: another one may have it."""
+    stub.refusal = PrincipalNotAllowed("the principal lacks the app role 'Models.Call'")
+    window = opened()
+
+    expect(window.page.get_by_role("alert")).to_have_text("the principal lacks the app role 'Models.Call'")
+    assert violations(window.page) == []
+
+
+def test_what_cannot_be_told_yet_can_be_asked_again(opened: Opener, stub: Stub) -> None:
+    """Storage, which knows the keys, may be down when the page is opened; the key is not thrown away for that."""
+    stub.refusal = StorageUnavailable("down")
+    window = opened()
+    assert "Storage is in trouble" in window.text()
+    assert violations(window.page) == []
+    stub.refusal = None
+    window.page.get_by_role("button", name="Try again").click()
+    window.settle()
+
+    assert "Tokens by day" in window.text()
 
 
 @pytest.mark.parametrize("stub", [Stub(easy_auth=True)], ids=["easy auth"])

@@ -39,7 +39,8 @@ function spread(times, rows, bin, measure) {
 function largest(times, rows, { bin, split, measure }) {
   const groups = Map.groupBy(rows, (row) => nameOf(row, split));
   const series = [...groups].map(([name, own]) => ({ name, values: spread(times, own, bin, measure) }));
-  return series.sort((a, b) => sum(b.values) - sum(a.values)).slice(0, MOST_SERIES);
+  const known = series.filter(({ values }) => sum(values) > 0);
+  return known.sort((a, b) => sum(b.values) - sum(a.values)).slice(0, MOST_SERIES);
 }
 
 function withOthers(totals, series) {

@@ -13,7 +13,8 @@ export function stackedBars(options) {
   const bars = uPlot.paths.bars({ size: [0.78, 44], gap: 0 });
   const draw = (colours) => ({
     // The highest first: each one covers all but the top of the one before.
-    data: [seconds(options.times), ...stacked.toReversed()],
+    // A bar without height would rub out the line it stands on.
+    data: [seconds(options.times), ...stacked.toReversed().map((heights) => heights.map((height) => height || null))],
     series: options.series.toReversed().map((each, i) => ({
       fill: colours.series(options.series.length - 1 - i, each),
       stroke: colours.surface,

@@ -1,7 +1,7 @@
 // The numbers one looks at first: how much, and how that has changed.
 
 import { h } from "./dom.js";
-import { brief, changed, cost, count, part } from "./format.js";
+import { brief, changed, cost, count, counted, part } from "./format.js";
 
 /** Calls, tokens, cost and what did not end well, of one period, as a row of a ledger. */
 export function figures(title, note, totals, link) {
@@ -46,8 +46,6 @@ function since(value, before) {
 
 /** A sum that leaves calls out must say so. */
 const unpriced = (totals) =>
-  totals.calls_unpriced > 0
-    ? `${count(totals.calls_unpriced)} ${totals.calls_unpriced === 1 ? "call" : "calls"} without a price`
-    : null;
+  totals.calls_unpriced > 0 ? `${counted(totals.calls_unpriced, "call")} without a price` : null;
 
 const failedShare = (totals) => (totals.calls > 0 ? `${part(totals.calls_failed / totals.calls)} of calls` : null);

@@ -24,6 +24,9 @@ export const count = (value) => (isKnown(value) ? plain.format(value) : NOTHING)
 export const brief = (value) => (isKnown(value) ? (Math.abs(value) < 10_000 ? plain : short).format(value) : NOTHING);
 export const part = (value) => (isKnown(value) ? percent.format(value) : NOTHING);
 
+/** So many of something, as "1 call" and "2 calls". */
+export const counted = (value, what) => `${plain.format(value)} ${what}${value === 1 ? "" : "s"}`;
+
 /** A cost, which comes as text: all of it is read, and less than a cent is not shown as nothing. */
 export function cost(value) {
   if (!isKnown(value)) return NOTHING;

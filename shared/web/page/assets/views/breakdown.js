@@ -2,7 +2,7 @@
 
 import { h } from "../parts/dom.js";
 import { picker } from "../parts/choices.js";
-import { brief, cost, count } from "../parts/format.js";
+import { brief, cost, count, counted } from "../parts/format.js";
 import { head } from "../parts/head.js";
 import { csvLink, panel } from "../parts/panel.js";
 import { empty, fill } from "../parts/states.js";
@@ -103,7 +103,7 @@ function caveats(totals) {
       "p",
       { class: "note below" },
       "Among them ",
-      told.map(([calls, what]) => `${count(calls)} ${calls === 1 ? "call" : "calls"} ${what}`).join("; "),
+      told.map(([calls, what]) => `${counted(calls, "call")} ${what}`).join("; "),
       ".",
     )
   );

@@ -33,7 +33,10 @@ export function findings({ place, viewer, signal, changed }) {
     { lines: 8, signal },
   );
   const names = (words) => Object.entries(words).map(([key, word]) => [key, word.name ?? word]);
-  const note = state === "open" ? `all that are open, seen within 92 days · times in UTC${viewer.seesAll ? "" : " · those about you"}` : undefined;
+  const note =
+    state === "open"
+      ? `all that are open, seen within 92 days · times in UTC${viewer.seesAll ? "" : " · those about you"}`
+      : undefined;
   return [
     head("Findings", { place, viewer, filters: [], note, isTimeless: state === "open" }),
     h(

@@ -4,7 +4,7 @@ import { h } from "../parts/dom.js";
 import { stackedBars } from "../parts/chart.js";
 import { picker, segments } from "../parts/choices.js";
 import { figures } from "../parts/figures.js";
-import { binName, count, day, duration, part } from "../parts/format.js";
+import { binName, count, counted, day, duration, part } from "../parts/format.js";
 import { head } from "../parts/head.js";
 import { csvLink, panel } from "../parts/panel.js";
 import { ranking } from "../parts/ranking.js";
@@ -131,9 +131,7 @@ function summary(times, totals, bin, { name, unit, show }) {
   const total = sum(totals);
   const most = totals.indexOf(Math.max(...totals));
   const inUnits = unit === "US dollars" ? show(total) : `${show(total)} ${unit}`;
-  return total
-    ? `${inUnits} in all; most ${whenOf(times[most], bin)}, with ${show(totals[most])}.`
-    : `${name}: none.`;
+  return total ? `${inUnits} in all; most ${whenOf(times[most], bin)}, with ${show(totals[most])}.` : `${name}: none.`;
 }
 
 const whenOf = (time, bin) => `${bin === "hour" ? "in the hour from" : "on"} ${binName(time, bin)}`;
@@ -166,7 +164,9 @@ function leaders(report, dimension, measure, place) {
     name: nameOf(row, dimension),
     value: row[measure],
     note:
-      row.calls_unpriced > 0 && measure === "cost_usd" ? `${count(row.calls_unpriced)} calls without a price` : null,
+      row.calls_unpriced > 0 && measure === "cost_usd"
+        ? `${counted(row.calls_unpriced, "call")} without a price`
+        : null,
     link: valueOf(row, dimension) ? linkTo(place, { [dimension]: valueOf(row, dimension) }) : null,
   }));
   const others = report.others?.calls ? [{ name: "others", value: report.others[measure], isOthers: true }] : [];

@@ -1,7 +1,7 @@
 // Whether the ledger is complete: our records against what Azure logged, hour by hour.
 
 import { h } from "../parts/dom.js";
-import { brief, count, day, hour, second } from "../parts/format.js";
+import { brief, count, counted, day, hour, second } from "../parts/format.js";
 import { head } from "../parts/head.js";
 import { badge, panel } from "../parts/panel.js";
 import { empty, fill } from "../parts/states.js";
@@ -72,7 +72,7 @@ function shown(report, place, period) {
       h(
         "details",
         { class: "numbers" },
-        h("summary", {}, `Show ${count(report.rows.length)} rows`),
+        h("summary", {}, counted(report.rows.length, "row")),
         hours("Calls by resource and hour", report.rows),
       ),
     ),
@@ -82,9 +82,9 @@ function shown(report, place, period) {
 function sums({ totals, lateness_seconds: lateness }) {
   const missing = totals.ours_only + totals.azure_only;
   const told = missing
-    ? badge("bad", `${count(missing)} ${missing === 1 ? "call is" : "calls are"} missing on one side`)
+    ? badge("bad", `${counted(missing, "call")} missing on one side`)
     : totals.late
-      ? badge("soft", "Complete, as far as Azure’s logs are here")
+      ? badge("soft", "Complete so far")
       : badge("good", "The ledger is complete");
   return h(
     "section",

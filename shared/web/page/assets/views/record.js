@@ -155,7 +155,9 @@ const used = (call) => [
       ? "paid by the hour"
       : call.cost_usd
         ? h("span", { title: cost(call.cost_usd) }, wholeCost(call.cost_usd))
-        : "no price known",
+        : call.usage_source === "not_applicable"
+          ? "none"
+          : "no price known",
   ],
   ["Price", call.price_source],
 ];
