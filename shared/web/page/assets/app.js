@@ -107,5 +107,8 @@ followLinks();
 watchFocus(main);
 addEventListener("asked", (event) => show({ isBack: event.detail === "back" }));
 addEventListener("signed-out", (event) => viewer && askWho(event.detail));
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => dispatchEvent(new CustomEvent("themed")));
+// Paper is light whatever the screen is; what is drawn has to be drawn anew.
+for (const light of ["(prefers-color-scheme: dark)", "print"]) {
+  matchMedia(light).addEventListener("change", () => dispatchEvent(new CustomEvent("themed")));
+}
 start();

@@ -66,6 +66,8 @@ def test_what_failed_can_be_tried_again(opened: Opener, stub: Stub) -> None:
     window.settle()
 
     assert "support-assistant" in window.text()
+    # The button is gone; the keyboard goes on from where it was.
+    assert "support-assistant" in window.page.evaluate("document.activeElement.textContent")
 
 
 def test_without_a_network_the_page_says_so(opened: Opener) -> None:

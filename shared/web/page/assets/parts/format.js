@@ -7,7 +7,7 @@ const short = new Intl.NumberFormat(locale, {
   minimumSignificantDigits: 3,
   maximumSignificantDigits: 3,
 });
-const percent = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 });
+const percent = new Intl.NumberFormat(locale, { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const change = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0, signDisplay: "exceptZero" });
 const dollar = { style: "currency", currency: "USD", currencyDisplay: "narrowSymbol" };
 const dollars = (digits) =>

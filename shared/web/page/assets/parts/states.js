@@ -50,6 +50,12 @@ export function trouble(error, again) {
  * `ask` gets a signal that is aborted when the view is left.
  */
 export async function fill(place, ask, show, { lines = 5, signal } = {}) {
+  const again = () => {
+    // The button that was pressed is about to go: who is at the keyboard stays here.
+    place.tabIndex = -1;
+    place.focus();
+    fill(place, ask, show, { lines, signal });
+  };
   replace(place, skeleton(lines));
   place.setAttribute("aria-busy", "true");
   try {
@@ -63,7 +69,7 @@ export async function fill(place, ask, show, { lines = 5, signal } = {}) {
     if (error.status === undefined) reportError(error);
     replace(
       place,
-      trouble(error, () => fill(place, ask, show, { lines, signal })),
+      trouble(error, again),
     );
     say(error.message);
   } finally {
