@@ -41,6 +41,20 @@ async def query_drift(request: Request) -> Response:
     return await (await bootstrap.app()).query_drift(request)
 
 
+@app.function_name("usage_page")
+@app.route("usage/page/{*file}", methods=["GET"], trigger_arg_name="request")
+async def usage_page(request: Request) -> Response:
+    """Serve the page on which people look at usage."""
+    return await (await bootstrap.app()).usage_page(request)
+
+
+@app.function_name("usage_page_me")
+@app.route("usage/page/me", methods=["GET"], trigger_arg_name="request")
+async def usage_page_me(request: Request) -> Response:
+    """Answer who looks at the page."""
+    return await (await bootstrap.app()).usage_page_me(request)
+
+
 @app.function_name("healthz")
 @app.route("healthz", methods=["GET"], trigger_arg_name="request")
 async def healthz(request: Request) -> Response:

@@ -176,7 +176,7 @@ the same with the SDK, in .venv/bin/python:
   answer = client.chat.completions.create(model="{model}", messages=[{{"role": "user", "content": "Hello"}}])
   print(answer.choices[0].message.content, answer.usage)
 
-See who used what:
+See who used what: {url}/usage/page, signed in with that key, or
 
   curl -H 'api-key: {key}' {url}/usage
   . {environment_file} && .venv/bin/python -m shared.cli --help

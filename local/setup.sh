@@ -1,12 +1,13 @@
 #!/bin/sh
-# Sets up all that `make run` and `make test` need: .venv, Node.js where the machine has none, Azurite,
-# and the JavaScript client the tests use. Does nothing where all of it is up to date.
+# Sets up all that `make run` and `make test` need: .venv, Node.js where the machine has none, Azurite, the
+# JavaScript client the tests use, and a browser where it can. Does nothing where all of it is up to date.
 set -eu
 cd "$(dirname "$0")/.."
 
 VENV=.venv
 STAMP=$VENV/.set-up
 CLIENT=tests/clients/javascript
+AXE=tests/web/page/browser/axe
 LOG=$VENV/set-up.log
 
 main() {
@@ -20,9 +21,12 @@ main() {
     install_focus_validator
     install_node
     install_node_packages local
-    if [ -f "$CLIENT/package.json" ]; then
-        install_node_packages "$CLIENT"
-    fi
+    for package in "$CLIENT" "$AXE"; do
+        if [ -f "$package/package.json" ]; then
+            install_node_packages "$package"
+        fi
+    done
+    install_browser
     printf '%s\n' "$wanted" >"$STAMP"
     say "ready"
 }
@@ -48,7 +52,8 @@ works() {
 
 wanted_state() {
     printf '%s %s ' "$(python_version "$1")" "$(node_on_path && echo own || echo wheel)"
-    cat requirements-dev.txt local/setup.sh local/package-lock.json "$CLIENT"/package-lock.json 2>/dev/null | cksum
+    cat requirements-dev.txt local/setup.sh local/package-lock.json "$CLIENT"/package-lock.json "$AXE"/package-lock.json \
+        2>/dev/null | cksum
 }
 
 python_version() {
@@ -102,6 +107,24 @@ npm_ci() {
         PATH="$wheel/bin:$PATH" "$wheel/bin/node" "$wheel/lib/node_modules/npm/bin/npm-cli.js" \
             ci --omit=dev --no-audit --no-fund --prefix "$1"
     fi
+}
+
+# The tests of the page run in Chromium. Without one they are skipped, and nothing else is.
+install_browser() {
+    browser=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || true)}
+    if [ -n "$browser" ]; then
+        say "Chromium ($browser)"
+    elif [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        say "Chromium from Debian, a minute or two"
+        apt_get update && apt_get install --no-install-recommends chromium ||
+            say "Chromium could not be installed: tests of the page will be skipped ($LOG says why)"
+    else
+        say "no Chromium on the PATH, and none can be installed: tests of the page will be skipped"
+    fi
+}
+
+apt_get() {
+    DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes "$@" >>"$LOG" 2>&1
 }
 
 node_on_path() {

@@ -271,9 +271,10 @@ async def url(azurite: Azurite, upstream: str) -> AsyncIterator[str]:
     }
     built = await build_app(read_settings(environment))
     endpoints = {"openai": built.relay_call, "usage": built.query_usage, "healthz": built.health}
+    pages = {"/usage/page": built.usage_page, "/usage/page/me": built.usage_page_me}
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        endpoint = endpoints[scope["path"].split("/")[1]]
+        endpoint = pages.get(scope["path"]) or endpoints[scope["path"].split("/")[1]]
         await (await endpoint(Request(scope, receive)))(scope, receive, send)
 
     async with running(serve) as url:
@@ -305,6 +306,19 @@ async def test_a_call_is_in_the_report_as_soon_as_it_is_answered(url: str) -> No
     told = [(row["object_id"], row["deployment"], row["prompt_tokens"], row["cost_usd"]) for row in report["rows"]]
     assert told == [("bootstrap-alice", "ada", 5, "0.0000005")]
     assert of_another["rows"] == []
+
+
+async def test_the_page_offers_the_platforms_sign_in_where_that_is_on(url: str) -> None:
+    """And is there for whoever has not signed in yet: it holds no data."""
+    request = b"GET /usage/page HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    async with calling(url, request) as connection, asyncio.timeout(10):
+        answer = await connection.reader.read()
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b'data-sign-in="easy-auth"' in answer
+    assert (await exchange(url, b"GET /usage/page/me", object_id="bootstrap-alice"))[1][
+        "object_id"
+    ] == "bootstrap-alice"
 
 
 async def test_an_app_whose_storage_answers_is_healthy(url: str) -> None:

@@ -21,6 +21,8 @@ class App:
     relay_call: Endpoint
     query_usage: Endpoint
     query_drift: Endpoint
+    usage_page: Endpoint
+    usage_page_me: Endpoint
     health: Endpoint
     sweep_open_calls: Callable[[], Awaitable[None]]
     ingest_logs: Callable[[], Awaitable[object]]
@@ -46,6 +48,8 @@ def refusal(error: OurError) -> App:
         relay_call=refuse,
         query_usage=refuse,
         query_drift=refuse,
+        usage_page=refuse,
+        usage_page_me=refuse,
         health=refuse,
         sweep_open_calls=fail,
         ingest_logs=fail,

@@ -27,6 +27,9 @@ from shared.usecases.query_usage import QueryUsage
 from shared.usecases.sweep_open_calls import SweepOpenCalls
 from shared.web.drift import DriftEndpoint
 from shared.web.health import HealthEndpoint
+from shared.web.page.caller import CallerEndpoint
+from shared.web.page.endpoint import PageEndpoint
+from shared.web.page.files import read_page
 from shared.web.relay import RelayEndpoint
 from shared.web.usage import UsageEndpoint
 
@@ -74,6 +77,8 @@ def _assemble(settings: Settings, parts: Parts, stack: AsyncExitStack) -> App:
         ),
         query_usage=UsageEndpoint(identify, QueryUsage(records), parts.clock),
         query_drift=DriftEndpoint(identify, QueryDrift(records), parts.clock),
+        usage_page=PageEndpoint(read_page(easy_auth=settings.entra.easy_auth)),
+        usage_page_me=CallerEndpoint(identify),
         health=HealthEndpoint(lambda: check_tables(parts.tables), VERSION),
         sweep_open_calls=SweepOpenCalls(parts.open_calls, parts.ledger),
         ingest_logs=ingest_recent_logs(settings.logs, parts),
