@@ -58,6 +58,12 @@ class KeyNotFound(CallerError):
     code = "key_not_found"
 
 
+class RecordNotFound(CallerError):
+    """No call has this id, or none that the asker may see."""
+
+    code = "record_not_found"
+
+
 class CallerGone(CallerError):
     """The caller hung up before its request was here."""
 

@@ -40,6 +40,7 @@ HTTP_ERRORS: dict[type[errors.LedgerError], HttpError] = {
     errors.MalformedRequest: HttpError(400, "invalid_request_error"),
     errors.BodyTooLarge: HttpError(413, "invalid_request_error"),
     errors.KeyNotFound: HttpError(404, "invalid_request_error"),
+    errors.RecordNotFound: HttpError(404, "invalid_request_error"),
     errors.HeadersTooLarge: HttpError(431, "invalid_request_error"),
     # nginx's number for it; nobody is there to read it.
     errors.CallerGone: HttpError(499, "invalid_request_error"),
