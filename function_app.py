@@ -41,6 +41,20 @@ async def query_drift(request: Request) -> Response:
     return await (await bootstrap.app()).query_drift(request)
 
 
+@app.function_name("query_records")
+@app.route("usage/records", methods=["GET"], trigger_arg_name="request")
+async def query_records(request: Request) -> Response:
+    """Answer which calls there were, one by one."""
+    return await (await bootstrap.app()).query_records(request)
+
+
+@app.function_name("tell_call")
+@app.route("usage/records/{call_id}", methods=["GET"], trigger_arg_name="request")
+async def tell_call(request: Request) -> Response:
+    """Answer what became of one call."""
+    return await (await bootstrap.app()).tell_call(request)
+
+
 @app.function_name("healthz")
 @app.route("healthz", methods=["GET"], trigger_arg_name="request")
 async def healthz(request: Request) -> Response:

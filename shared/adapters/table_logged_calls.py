@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import logging
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -18,11 +19,14 @@ from shared.domain.logs.entries import CallUsage, LogEntry, ServiceCall
 from shared.domain.logs.keys import SERVICE_CALLS_TABLE, key_part, usage_row
 from shared.domain.usage_record import UsageRecord
 
+logger = logging.getLogger(__name__)
+
 _E = TypeVar("_E", bound=LogEntry)
 
 _HOUR = timedelta(hours=1)
 # By when the tokens of a call are logged after its end; they stand in the hour of that.
 _USAGE_LAG = timedelta(minutes=15)
+_LONGEST_CALL = timedelta(hours=12)
 # Azure's clock and ours.
 _SKEW = timedelta(minutes=5)
 _AFTER_UNDERSCORE = "`"
@@ -44,7 +48,9 @@ class TableLoggedCalls:
         correlation_id = (record.apim_request_id or "").lower()
         if not correlation_id:
             return None
-        hours = _hours(record.call.begun_at - _SKEW, record.ended_at + _USAGE_LAG)
+        # A call that was swept ended whenever somebody noticed.
+        last = min(record.ended_at + _USAGE_LAG, record.call.begun_at + _LONGEST_CALL)
+        hours = _hours(record.call.begun_at - _SKEW, last)
         with storage_errors("reading service calls"):
             keys = [
                 key for hour in hours async for key in partitions(self._table, f"{hour}_", hour + _AFTER_UNDERSCORE)
@@ -55,6 +61,9 @@ class TableLoggedCalls:
             )
         return LoggedCall(call=call, usage=usage) if call or usage else None
 
+    def _partitions(self, hour: str) -> AsyncIterator[str]:
+        return partitions(self._table, f"{hour}_", hour + _AFTER_UNDERSCORE)
+
     async def _first(self, keys: list[str], row_key: str, kind: type[_E]) -> _E | None:
         found = await asyncio.gather(*(self._get(key, row_key, kind) for key in keys))
         return next((entry for entry in found if entry), None)
@@ -63,6 +72,10 @@ class TableLoggedCalls:
         try:
             return log_entry(await self._table.get_entity(partition_key, row_key), kind)
         except ResourceNotFoundError:
+            return None
+        except ValueError as error:
+            keys = {"partition_key": partition_key, "row_key": row_key}
+            logger.warning("servicecalls.row_not_understood", extra={**keys, "reason": type(error).__name__})
             return None
 
 

@@ -21,6 +21,8 @@ class App:
     relay_call: Endpoint
     query_usage: Endpoint
     query_drift: Endpoint
+    query_records: Endpoint
+    tell_call: Endpoint
     health: Endpoint
     sweep_open_calls: Callable[[], Awaitable[None]]
     ingest_logs: Callable[[], Awaitable[object]]
@@ -45,6 +47,8 @@ def refusal(error: OurError) -> App:
         relay_call=refuse,
         query_usage=refuse,
         query_drift=refuse,
+        query_records=refuse,
+        tell_call=refuse,
         health=refuse,
         sweep_open_calls=fail,
         ingest_logs=fail,

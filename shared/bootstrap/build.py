@@ -14,6 +14,7 @@ from shared.bootstrap.app import App
 from shared.bootstrap.identifying import identify_principal
 from shared.bootstrap.log_reading import ingest_log_blob, ingest_recent_logs
 from shared.bootstrap.parts import Parts
+from shared.bootstrap.records import query_records, tell_call
 from shared.bootstrap.relaying import relay_call
 from shared.ports.usage_ledger import UsageLedger
 from shared.settings import Settings
@@ -26,6 +27,7 @@ from shared.usecases.query_usage import QueryUsage
 from shared.usecases.sweep_open_calls import SweepOpenCalls
 from shared.web.drift import DriftEndpoint
 from shared.web.health import HealthEndpoint
+from shared.web.records import CallEndpoint, RecordsEndpoint
 from shared.web.relay import RelayEndpoint
 from shared.web.usage import UsageEndpoint
 
@@ -73,6 +75,8 @@ def _assemble(settings: Settings, parts: Parts, stack: AsyncExitStack) -> App:
         ),
         query_usage=UsageEndpoint(identify, QueryUsage(records), parts.clock),
         query_drift=DriftEndpoint(identify, QueryDrift(records), parts.clock),
+        query_records=RecordsEndpoint(identify, query_records(parts.tables, parts.clock), parts.clock),
+        tell_call=CallEndpoint(identify, tell_call(parts.tables, parts.clock)),
         health=HealthEndpoint(lambda: check_tables(parts.tables), VERSION),
         sweep_open_calls=SweepOpenCalls(parts.open_calls, parts.ledger),
         ingest_logs=ingest_recent_logs(settings.logs, parts),
