@@ -73,9 +73,16 @@ class TellCall:
 
     def _windows(self, query: CallQuery) -> Iterator[Window]:
         if query.begun_at is not None:
-            return days_backwards(query.begun_at - _BEFORE_HINT, query.begun_at + _AFTER_HINT)
+            return days_backwards(*_around(query.begun_at))
         now = self._clock.now()
         return days_backwards(now - timedelta(days=DAYS_SEARCHED), now + _AHEAD)
+
+
+def _around(begun_at: datetime) -> tuple[datetime, datetime]:
+    try:
+        return begun_at - _BEFORE_HINT, begun_at + _AFTER_HINT
+    except OverflowError as error:
+        raise MalformedRequest("'begun_at' is at an end of the calendar") from error
 
 
 def _the_one(query: CallQuery, found: Sequence[UsageRecord]) -> UsageRecord | None:

@@ -148,7 +148,9 @@ def _place(text: str | None) -> RecordPlace | None:
     if text is None:
         return None
     try:
-        said = msgspec.json.decode(base64.urlsafe_b64decode(text[:_MAX_CURSOR_LENGTH]), type=tuple[datetime, str, str, str])
+        said = msgspec.json.decode(
+            base64.urlsafe_b64decode(text[:_MAX_CURSOR_LENGTH]), type=tuple[datetime, str, str, str]
+        )
         # One without a time zone is not ours, and a time at the end of the calendar may have no UTC.
         return RecordPlace(_aware(said[0]), *said[1:])
     except (binascii.Error, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
