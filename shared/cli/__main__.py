@@ -5,8 +5,11 @@ from __future__ import annotations
 import typer
 
 from shared.cli import keys
+from shared.cli.call import call
 from shared.cli.ingest import ingest
+from shared.cli.records import records
 from shared.cli.report import report
+from shared.cli.tail import tail
 
 app = typer.Typer(
     help="Azure OpenAI's ledger: who may call, and who used what.",
@@ -15,6 +18,9 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.command()(report)
+app.command()(records)
+app.command()(tail)
+app.command()(call)
 app.command()(ingest)
 app.add_typer(keys.app, name="keys")
 

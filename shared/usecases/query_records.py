@@ -107,7 +107,8 @@ class _Reading:
         if self._principal is not None:
             return [self._principal]
         if day != self._day:
-            self._of_day = await self._search.principals(day)
+            object_id = self._query.of_object_id
+            self._of_day = [who for who in await self._search.principals(day) if object_id in {None, who.object_id}]
             self._day = day
         return self._of_day
 
@@ -137,11 +138,15 @@ class _Reading:
 
 
 def _scope(query: RecordsQuery, asker: Principal) -> PrincipalId | None:
-    """Return whose records are read, None for everybody's."""
+    """Return the one principal whose records are read; None where it is not one."""
+    may_see_all = READ_ALL_ROLE in asker.roles
     if query.of_object_id is None:
-        return None if READ_ALL_ROLE in asker.roles else PrincipalId.of(asker)
+        return None if may_see_all else PrincipalId.of(asker)
+    if query.of_tenant_id is None and may_see_all:
+        # Of whatever tenant.
+        return None
     principal = PrincipalId(query.of_tenant_id or asker.tenant_id, query.of_object_id)
-    if principal != PrincipalId.of(asker) and READ_ALL_ROLE not in asker.roles:
+    if principal != PrincipalId.of(asker) and not may_see_all:
         raise PrincipalNotAllowed(f"to see another's records takes the app role {READ_ALL_ROLE}")
     return principal
 

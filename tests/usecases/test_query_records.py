@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.errors import PrincipalNotAllowed, StorageUnavailable
-from shared.domain.record_pages import Order, RecordFilter, RecordPlace
+from shared.domain.record_pages import Order, PrincipalId, RecordFilter, RecordPlace
 from shared.domain.usage_record import Outcome, UsageRecord
 from shared.usecases.query_records import QueryRecords, RecordsQuery
 from shared.usecases.query_usage import READ_ALL_ROLE
@@ -87,9 +87,9 @@ async def test_what_takes_too_long_is_a_short_page_that_goes_on() -> None:
     """The front end would drop the connection, and nothing would ever be found."""
 
     class Slow(FakeRecordSearch):
-        async def principals(self, day: object) -> Sequence[object]:  # type: ignore[override]
+        async def principals(self, day: date) -> Sequence[PrincipalId]:
             clock.advance(11)
-            return await super().principals(day)  # type: ignore[arg-type]
+            return await super().principals(day)
 
     for order in Order:
         clock, records = FakeClock(), [record("c1", begun_at=FROM), record("c2", begun_at=TO - timedelta(hours=1))]
@@ -134,7 +134,16 @@ async def test_one_sees_ones_own_records_alone() -> None:
     with pytest.raises(PrincipalNotAllowed, match=READ_ALL_ROLE):
         await ask(replace(query(), of_tenant_id="other", of_object_id="alice"), ALICE)
 
-    assert [each.call.call_id for each in (await ask(replace(query(), of_object_id="bob"), AUDITOR)).records] == ["c2"]
+
+async def test_an_object_id_alone_is_that_of_any_tenant() -> None:
+    """Whoever may see all need not know in which tenant somebody is."""
+    alice, bob = record("c1"), record("c2", object_id="bob")
+    elsewhere = replace(bob.call, call_id="c3", principal=replace(bob.call.principal, tenant_id="gateway"))
+    ask = QueryRecords(FakeRecordSearch([alice, bob, replace(bob, call=elsewhere)]), FakeClock())
+
+    for tenant_id, ids in [(None, ["c3", "c2"]), ("gateway", ["c3"]), (TENANT_ID, ["c2"])]:
+        page = await ask(replace(query(), of_tenant_id=tenant_id, of_object_id="bob"), AUDITOR)
+        assert [each.call.call_id for each in page.records] == ids
 
 
 async def test_a_cursor_from_anywhere_hurts_nobody() -> None:

@@ -118,7 +118,7 @@ async def test_a_search_that_takes_too_long_asks_for_a_hint() -> None:
     """The front end would drop the connection."""
 
     class Slow(FakeRecordSearch):
-        async def with_id(self, *args: object) -> list[UsageRecord]:  # type: ignore[override]
+        async def with_id(self, *args: object) -> list[UsageRecord]:
             clock.advance(25)
             return []
 
