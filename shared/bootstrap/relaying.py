@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import uuid
 
+from azure.core.credentials_async import AsyncTokenCredential
+
 from shared.adapters.aiohttp_upstream import AiohttpUpstream
 from shared.adapters.upstream_credentials import ApiKey, CallersOwn, EntraToken, UpstreamCredential
 from shared.bootstrap.parts import Parts
+from shared.ports.clock import Clock
 from shared.settings import Settings
 from shared.settings.upstream import UpstreamAuth, UpstreamSettings
 from shared.usecases.attempt import Bookkeeping
@@ -20,7 +23,9 @@ def relay_call(settings: Settings, parts: Parts, books: Bookkeeping) -> RelayCal
     relay = settings.relay
     return RelayCall(
         upstream=AiohttpUpstream(
-            parts.upstream_session, settings.upstream.endpoint, _upstream_credential(settings.upstream, parts)
+            parts.upstream_session,
+            settings.upstream.endpoint,
+            upstream_credential(settings.upstream, parts.credential, parts.clock),
         ),
         books=books,
         new_id=lambda: uuid.uuid4().hex,
@@ -37,11 +42,14 @@ def relay_call(settings: Settings, parts: Parts, books: Bookkeeping) -> RelayCal
     )
 
 
-def _upstream_credential(upstream: UpstreamSettings, parts: Parts) -> UpstreamCredential:
+def upstream_credential(
+    upstream: UpstreamSettings, credential: AsyncTokenCredential, clock: Clock
+) -> UpstreamCredential:
+    """Return what we show Azure OpenAI."""
     match upstream.auth:
         case UpstreamAuth.KEY:
             return ApiKey(upstream.api_key or "")
         case UpstreamAuth.CALLER:
             return CallersOwn()
         case UpstreamAuth.MANAGED_IDENTITY:
-            return EntraToken(parts.credential, upstream.scope, parts.clock)
+            return EntraToken(credential, upstream.scope, clock)

@@ -6,6 +6,7 @@ import typer
 
 from shared.cli import keys
 from shared.cli.call import call
+from shared.cli.doctor.command import doctor
 from shared.cli.ingest import ingest
 from shared.cli.records import records
 from shared.cli.report import report
@@ -22,6 +23,7 @@ app.command()(records)
 app.command()(tail)
 app.command()(call)
 app.command()(ingest)
+app.command()(doctor)
 app.add_typer(keys.app, name="keys")
 
 

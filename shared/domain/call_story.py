@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from msgspec.structs import asdict
 
+from shared.domain.logs.blob_name import LATENESS
 from shared.domain.logs.entries import CallUsage, ServiceCall
 from shared.domain.usage_record import Outcome, UsageRecord
 
-# Azure writes a line up to two days after the call.
-# https://learn.microsoft.com/azure/azure-monitor/platform/resource-logs#send-to-azure-storage
-LATENESS = timedelta(hours=48)
 # They never reached Azure, so it logs none of them.
 _NOT_SENT = frozenset({Outcome.REFUSED_BY_US, Outcome.UPSTREAM_UNREACHABLE})
 

@@ -7,6 +7,7 @@ credential, a prompt or an answer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -149,6 +150,10 @@ class ShuttingDown(OurError):
 
 
 class SettingsInvalid(OurError):
-    """The settings are missing or wrong; the message names all of them."""
+    """The settings are missing or wrong; the message names all of them, `problems` one by one."""
 
     code = "settings_invalid"
+
+    def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems) or (message,)
