@@ -95,8 +95,8 @@ class FakeRecordSearch:
             raise self.failure
 
 
-class FakeLoggedCalls:
-    """LoggedCalls in memory, by Azure's id."""
+class FakeCallLog:
+    """CallLog in memory, by Azure's id."""
 
     def __init__(self, **logged: LoggedCall) -> None:
         self._logged = logged

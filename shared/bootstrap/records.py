@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from azure.data.tables.aio import TableServiceClient
 
-from shared.adapters.table_logged_calls import TableLoggedCalls
+from shared.adapters.table_call_log import TableCallLog
 from shared.adapters.table_record_search import TableRecordSearch
 from shared.ports.call_evidence import NoFindings
 from shared.ports.clock import Clock
@@ -19,4 +19,4 @@ def query_records(tables: TableServiceClient, clock: Clock) -> QueryRecords:
 
 def tell_call(tables: TableServiceClient, clock: Clock) -> TellCall:
     """Return what tells one call."""
-    return TellCall(TableRecordSearch(tables), TableLoggedCalls(tables), NoFindings(), clock)
+    return TellCall(TableRecordSearch(tables), TableCallLog(tables), NoFindings(), clock)

@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 import uuid
 
-from azure.core.credentials_async import AsyncTokenCredential
-
 from shared.adapters.aiohttp_upstream import AiohttpUpstream
 from shared.adapters.upstream_credentials import ApiKey, CallersOwn, EntraToken, UpstreamCredential
 from shared.bootstrap.parts import Parts
-from shared.ports.clock import Clock
 from shared.settings import Settings
 from shared.settings.upstream import UpstreamAuth, UpstreamSettings
 from shared.usecases.attempt import Bookkeeping
@@ -23,9 +20,7 @@ def relay_call(settings: Settings, parts: Parts, books: Bookkeeping) -> RelayCal
     relay = settings.relay
     return RelayCall(
         upstream=AiohttpUpstream(
-            parts.upstream_session,
-            settings.upstream.endpoint,
-            upstream_credential(settings.upstream, parts.credential, parts.clock),
+            parts.upstream_session, settings.upstream.endpoint, _upstream_credential(settings.upstream, parts)
         ),
         books=books,
         new_id=lambda: uuid.uuid4().hex,
@@ -42,14 +37,11 @@ def relay_call(settings: Settings, parts: Parts, books: Bookkeeping) -> RelayCal
     )
 
 
-def upstream_credential(
-    upstream: UpstreamSettings, credential: AsyncTokenCredential, clock: Clock
-) -> UpstreamCredential:
-    """Return what we show Azure OpenAI."""
+def _upstream_credential(upstream: UpstreamSettings, parts: Parts) -> UpstreamCredential:
     match upstream.auth:
         case UpstreamAuth.KEY:
             return ApiKey(upstream.api_key or "")
         case UpstreamAuth.CALLER:
             return CallersOwn()
         case UpstreamAuth.MANAGED_IDENTITY:
-            return EntraToken(credential, upstream.scope, clock)
+            return EntraToken(parts.credential, upstream.scope, parts.clock)

@@ -9,7 +9,7 @@ from shared.domain.call_story import LoggedCall
 from shared.domain.usage_record import UsageRecord
 
 
-class LoggedCalls(Protocol):
+class CallLog(Protocol):
     """Finds what Azure logged of a call."""
 
     async def of_record(self, record: UsageRecord) -> LoggedCall | None:

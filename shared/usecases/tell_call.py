@@ -13,7 +13,7 @@ from shared.domain.principal import Principal
 from shared.domain.record_pages import PrincipalId
 from shared.domain.time_windows import Window, days_backwards
 from shared.domain.usage_record import UsageRecord
-from shared.ports.call_evidence import CallFindings, LoggedCalls
+from shared.ports.call_evidence import CallFindings, CallLog
 from shared.ports.clock import Clock
 from shared.ports.record_search import RecordsById
 from shared.usecases.query_usage import READ_ALL_ROLE
@@ -39,7 +39,7 @@ class CallQuery:
 class TellCall:
     """Finds one call by its id. Its row is keyed by time, so days are looked through, the newest first."""
 
-    def __init__(self, records: RecordsById, logged: LoggedCalls, findings: CallFindings, clock: Clock) -> None:
+    def __init__(self, records: RecordsById, logged: CallLog, findings: CallFindings, clock: Clock) -> None:
         self._records = records
         self._logged = logged
         self._findings = findings

@@ -16,7 +16,7 @@ from shared.usecases.query_usage import READ_ALL_ROLE
 from shared.usecases.tell_call import CallQuery, TellCall
 from tests.adapters.records import principal, record
 from tests.fakes import FakeClock
-from tests.fakes_records import FakeCallFindings, FakeLoggedCalls, FakeRecordSearch
+from tests.fakes_records import FakeCallFindings, FakeCallLog, FakeRecordSearch
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 AUDITOR = replace(principal("auditor"), roles=frozenset({READ_ALL_ROLE}))
@@ -27,15 +27,15 @@ def ago(call_id: str, **times: float) -> UsageRecord:
     return record(call_id, begun_at=NOW - timedelta(**times))
 
 
-def teller(*records: UsageRecord, logged: FakeLoggedCalls | None = None, clock: FakeClock | None = None) -> TellCall:
+def teller(*records: UsageRecord, logged: FakeCallLog | None = None, clock: FakeClock | None = None) -> TellCall:
     findings = FakeCallFindings(c1=[{"id": "f1"}])
-    return TellCall(FakeRecordSearch(records), logged or FakeLoggedCalls(), findings, clock or FakeClock(NOW))
+    return TellCall(FakeRecordSearch(records), logged or FakeCallLog(), findings, clock or FakeClock(NOW))
 
 
 async def test_a_story_is_the_record_the_log_and_the_findings() -> None:
     """All there is to know, in one answer."""
     call = ago("c1", minutes=5)
-    story = await teller(call, logged=FakeLoggedCalls(**{"0f0e0d0c": LOGGED}))(CallQuery(call_id="c1"), AUDITOR)
+    story = await teller(call, logged=FakeCallLog(**{"0f0e0d0c": LOGGED}))(CallQuery(call_id="c1"), AUDITOR)
 
     assert (story.record, story.logged, story.match) == (call, LOGGED, Match.ID)
     assert story.findings == [{"id": "f1"}]
@@ -123,7 +123,7 @@ async def test_a_search_that_takes_too_long_asks_for_a_hint() -> None:
             return []
 
     clock = FakeClock(NOW)
-    tell = TellCall(Slow(), FakeLoggedCalls(), FakeCallFindings(), clock)
+    tell = TellCall(Slow(), FakeCallLog(), FakeCallFindings(), clock)
     with pytest.raises(RecordNotFound, match=r"since 2026-11-21: .*begun_at"):
         await tell(CallQuery(call_id="c1"), AUDITOR)
 

@@ -30,7 +30,7 @@ from shared.usecases.tell_call import TellCall
 from shared.web.records import CallEndpoint, RecordsEndpoint, parse_call_query, parse_records_query
 from tests.adapters.records import BEGUN_AT, TENANT_ID, record
 from tests.fakes import FakeClock, FakeGatewayKeys, FakeTokenVerifier
-from tests.fakes_records import FakeCallFindings, FakeLoggedCalls, FakeRecordSearch
+from tests.fakes_records import FakeCallFindings, FakeCallLog, FakeRecordSearch
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 ALICE, BOB, AUDITOR = "alice.a.a", "bob.a.a", "auditor.a.a"
@@ -47,7 +47,7 @@ class Endpoints:
         }
         clock, self.search = FakeClock(NOW), FakeRecordSearch(records)
         identify = IdentifyPrincipal(keys=FakeGatewayKeys(), clock=clock, verifier=FakeTokenVerifier(tokens))
-        logged = FakeLoggedCalls(**{"0f0e0d0c": LoggedCall(call=ServiceCall("/sub", "0f0e0d0c", NOW, status=200))})
+        logged = FakeCallLog(**{"0f0e0d0c": LoggedCall(call=ServiceCall("/sub", "0f0e0d0c", NOW, status=200))})
         findings = FakeCallFindings(c1=[{"id": "f1", "occurrences": 2}])
         self._records = RecordsEndpoint(identify, QueryRecords(self.search, clock), clock)
         self._call = CallEndpoint(identify, TellCall(self.search, logged, findings, clock))

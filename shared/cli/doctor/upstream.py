@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import AzureError
 
-from shared.bootstrap.relaying import upstream_credential
 from shared.cli.doctor.environment import Patient
 from shared.domain.check import CheckResult, failed, ok, skipped, warning
-from shared.domain.errors import UpstreamNotAuthorized
 from shared.settings.upstream import UpstreamAuth, UpstreamSettings
 
 _MODELS = "/openai/models?api-version=2024-10-21"
@@ -32,19 +32,28 @@ async def check_upstream(patient: Patient) -> list[CheckResult]:
     if (upstream.api_key or "").startswith(_KEY_VAULT):
         return [skipped(_NAME, "AZURE_OPENAI_API_KEY is in a key vault, which only the app reads")]
     try:
-        headers = await upstream_credential(upstream, patient.credential, patient.clock).headers()
-    except UpstreamNotAuthorized as error:
-        return [failed(_NAME, str(error), "log in", "az login")]
+        headers = await _headers(upstream, patient.credential)
+    except AzureError:
+        return [failed(_NAME, "this login gets no token for Azure OpenAI", "log in", "az login")]
     try:
-        async with patient.session.get(
-            upstream.endpoint + _MODELS, headers=dict(headers), allow_redirects=False
-        ) as response:
+        async with patient.session.get(upstream.endpoint + _MODELS, headers=headers, allow_redirects=False) as response:
             status, code = response.status, _error_code(await response.read())
     except aiohttp.ClientError as error:
         seen = f"{host} cannot be reached ({type(error).__name__})"
         advice = "see that AZURE_OPENAI_ENDPOINT is right; a private endpoint answers only inside its network"
         return [failed(_NAME, seen, advice)]
     return [_meaning(upstream, host, status, code)]
+
+
+async def _headers(upstream: UpstreamSettings, credential: AsyncTokenCredential) -> dict[str, str]:
+    """Return what we show, as the app would; of the identity that is ours here. Raises AzureError."""
+    match upstream.auth:
+        case UpstreamAuth.KEY:
+            return {"api-key": upstream.api_key or ""}
+        case UpstreamAuth.CALLER:
+            return {}
+        case UpstreamAuth.MANAGED_IDENTITY:
+            return {"authorization": f"Bearer {(await credential.get_token(upstream.scope)).token}"}
 
 
 def _error_code(body: bytes) -> str:

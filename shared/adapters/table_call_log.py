@@ -32,8 +32,8 @@ _SKEW = timedelta(minutes=5)
 _AFTER_UNDERSCORE = "`"
 
 
-class TableLoggedCalls:
-    """Fulfils LoggedCalls. The client is the bootstrap's, to open and to close."""
+class TableCallLog:
+    """Fulfils CallLog. The client is the bootstrap's, to open and to close."""
 
     def __init__(self, service: TableServiceClient) -> None:
         self._table = service.get_table_client(SERVICE_CALLS_TABLE)

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from local.azurite import Azurite
-from shared.adapters.table_logged_calls import TableLoggedCalls
+from shared.adapters.table_call_log import TableCallLog
 from shared.domain.call_story import LoggedCall
 from shared.domain.logs.entries import CallUsage, ServiceCall
 from shared.domain.logs.keys import SERVICE_CALLS_TABLE, key_part, service_calls_partition
@@ -42,7 +42,7 @@ async def test_both_lines_are_found_by_the_id_of_the_answer(account: LogAccount)
     other = ServiceCall(account.resource, "other", LATE, requested_at=LATE)
     await account.store.put([call, usage, other])
     ours = record(begun_at=LATE)
-    calls = TableLoggedCalls(account.tables)
+    calls = TableCallLog(account.tables)
 
     assert await calls.of_record(replace(ours, apim_request_id=call.correlation_id.upper())) == LoggedCall(
         call=call, usage=usage
@@ -57,7 +57,7 @@ async def test_one_line_is_better_than_none(account: LogAccount) -> None:
     await account.store.put([usage])
     ours = replace(record(begun_at=LATE), apim_request_id=call.correlation_id)
 
-    assert await TableLoggedCalls(account.tables).of_record(ours) == LoggedCall(usage=usage)
+    assert await TableCallLog(account.tables).of_record(ours) == LoggedCall(usage=usage)
 
 
 async def test_a_row_that_is_none_of_ours_is_left_out(account: LogAccount, caplog: pytest.LogCaptureFixture) -> None:
@@ -71,7 +71,7 @@ async def test_a_row_that_is_none_of_ours_is_left_out(account: LogAccount, caplo
     await account.tables.get_table_client(SERVICE_CALLS_TABLE).upsert_entity({**key, "note": "by hand"})
     ours = replace(record(begun_at=LATE), apim_request_id=call.correlation_id)
     with caplog.at_level(logging.WARNING, logger="shared"):
-        found = await TableLoggedCalls(account.tables).of_record(ours)
+        found = await TableCallLog(account.tables).of_record(ours)
 
     assert found == LoggedCall(usage=usage)
     assert [each.message for each in caplog.records] == ["servicecalls.row_not_understood"]
@@ -83,4 +83,4 @@ async def test_a_call_swept_days_later_is_looked_for_where_it_began(account: Log
     await account.store.put([call])
     swept = replace(record(begun_at=LATE), ended_at=LATE + timedelta(days=300), apim_request_id=call.correlation_id)
 
-    assert await TableLoggedCalls(account.tables).of_record(swept) == LoggedCall(call=call)
+    assert await TableCallLog(account.tables).of_record(swept) == LoggedCall(call=call)
