@@ -84,7 +84,7 @@ async def test_who_is_not_logged_in_is_told_to() -> None:
     """It is not the role that is missing."""
     credential = FakeCredential(FakeClock(SystemClock().now()))
     credential.failure = ClientAuthenticationError("no account")
-    async with TableServiceClient("https://127.0.0.1:1", credential=credential, retry_total=0) as tables:  # type: ignore[arg-type]
+    async with TableServiceClient("https://127.0.0.1:1", credential=credential, retry_total=0) as tables:
         (result,) = await check_tables(tables)
 
     assert (result.status, result.command) == (CheckStatus.FAILED, "az login")
