@@ -16,6 +16,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from shared.domain.findings.evidence import MAX_PER_PLACE, Evidence
+from shared.domain.table_entity import storable_text
 
 
 class FindingKind(StrEnum):
@@ -53,6 +54,8 @@ class FindingState(StrEnum):
 
 _BY_SEVERITY = list(Severity)
 _ID_HASH_LENGTH = 16
+# Of a resource id, as logs are read.
+_MAX_NAME_LENGTH = 1024
 EXPLAINED = "later data explains it"
 # After each failed attempt twice as long, up to the last; from the first to the last attempt, the third.
 _FIRST_PAUSE, _LONGEST_PAUSE, _PATIENCE = timedelta(minutes=1), timedelta(hours=1), timedelta(days=3)
@@ -72,6 +75,11 @@ class Subject:
     resource: str
     of: str = ""
     object_id: str | None = None
+
+    def __post_init__(self) -> None:
+        # As a table keeps them, so that what is read again is the same.
+        object.__setattr__(self, "resource", storable_text(self.resource, _MAX_NAME_LENGTH))
+        object.__setattr__(self, "of", storable_text(self.of))
 
     @property
     def id(self) -> str:
