@@ -66,7 +66,7 @@ class TableFindings:
         return next(_findings(row), None) if row else None
 
     async def put(self, finding: Finding) -> Finding | None:
-        """Keep a finding in place of the one it was made from; None where somebody else has changed it. See Findings."""
+        """Keep a finding in place of the one it was made from; None where it has changed meanwhile. See Findings."""
         version = await self._rows.put(finding_entity(finding), finding.version)
         return replace(finding, version=version) if version else None
 

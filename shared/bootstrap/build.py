@@ -14,6 +14,7 @@ from shared.bootstrap.app import App
 from shared.bootstrap.identifying import identify_principal
 from shared.bootstrap.log_reading import ingest_log_blob, ingest_recent_logs
 from shared.bootstrap.parts import Parts
+from shared.bootstrap.reconciling import reconciling
 from shared.bootstrap.relaying import relay_call
 from shared.ports.usage_ledger import UsageLedger
 from shared.settings import Settings
@@ -65,6 +66,7 @@ def _assemble(settings: Settings, parts: Parts, stack: AsyncExitStack) -> App:
     # Closed before all it needs: it waits for the calls under way.
     stack.push_async_callback(relay.close)
     records = TableUsageRecords(parts.tables)
+    proof = reconciling(settings, parts, identify)
     return App(
         relay_call=RelayEndpoint(
             identify,
@@ -73,8 +75,12 @@ def _assemble(settings: Settings, parts: Parts, stack: AsyncExitStack) -> App:
         ),
         query_usage=UsageEndpoint(identify, QueryUsage(records), parts.clock),
         query_drift=DriftEndpoint(identify, QueryDrift(records), parts.clock),
+        query_findings=proof.query_findings,
+        accept_finding=proof.accept_finding,
+        query_reconciliation=proof.query_reconciliation,
         health=HealthEndpoint(lambda: check_tables(parts.tables), VERSION),
         sweep_open_calls=SweepOpenCalls(parts.open_calls, parts.ledger),
+        reconcile_usage=proof.reconcile_usage,
         ingest_logs=ingest_recent_logs(settings.logs, parts),
         ingest_log_blob=partial(ingest_log_blob, parts),
         ingest_log_events=parts.logs.of_events(),

@@ -71,7 +71,7 @@ def parse_query(parameters: Mapping[str, str], now: datetime) -> UsageQuery:
         begun_from=begun_from,
         begun_before=begun_before,
         by=by,
-        limit=_limit(parameters.get("limit", str(_MAX_LIMIT))),
+        limit=parse_limit(parameters.get("limit", str(_MAX_LIMIT))),
         after=_cursor(parameters.get("after"), by),
         of_tenant_id=tenant_id,
         of_object_id=object_id,
@@ -139,7 +139,8 @@ def _principal(text: str | None) -> tuple[str | None, str | None]:
     return tenant_id or None, object_id
 
 
-def _limit(text: str) -> int:
+def parse_limit(text: str) -> int:
+    """Return how many rows a page has. Raises MalformedRequest."""
     # Of thousands of digits `int` raises an error of its own.
     is_short = text.isascii() and text.isdecimal() and len(text) <= len(str(_MAX_LIMIT))
     if not is_short or not 1 <= int(text) <= _MAX_LIMIT:
