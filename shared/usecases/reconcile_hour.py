@@ -159,11 +159,11 @@ class ReconcileHour:
         return listings_until([event for event in events if event.phase is not AuditPhase.FAILED], until)
 
     async def _learn(self, pairs: Iterable[Pair], names: ResourceNames) -> None:
-        """Keep which resource a host is of, where its name does not say so."""
+        """Keep which resource a host is of, also for hours in which no log tells of it."""
         by_id = (pair for pair in pairs if pair.by is MatchedBy.ID)
         met = {(pair.ours.resource, pair.azures.call.resource_id) for pair in by_id}
         for host, resource_id in sorted(met):
-            if names.resource_of(host) is None:
+            if not names.knows(host):
                 await self._windows.learn(host, resource_id)
 
 

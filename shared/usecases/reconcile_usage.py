@@ -12,7 +12,7 @@ from shared.domain.errors import StorageError, StorageUnavailable
 from shared.domain.logs.blob_name import LATENESS
 from shared.domain.reconciliation.marks import Mark
 from shared.domain.reconciliation.totals import HourTotals
-from shared.domain.reconciliation.windows import HOUR, OPEN_HOURS, Window, WindowState, open_windows
+from shared.domain.reconciliation.windows import HOUR, Window, WindowState, open_windows
 from shared.ports.clock import Clock
 from shared.ports.open_calls import OpenCalls
 from shared.ports.reconciliation import Windows
@@ -24,6 +24,10 @@ logger = logging.getLogger(__name__)
 
 # Far less than `LONGEST_RUN`, after which others take a run for gone.
 _RUN_SECONDS = 300.0
+# An app that was stopped for so long goes on where it was; after that only what is marked is looked at.
+_LOOK_BACK = timedelta(days=7)
+# Storage is down, it seems.
+_MAX_FAILURES = 5
 # No window is begun later; the next time goes on with the rest.
 _BUDGET_SECONDS = 240.0
 
@@ -60,7 +64,7 @@ class ReconcileUsage:
         # By the service's clock, as the rows are dated: those of instances jump, and differ.
         now = (await self._open_calls.workers()).now
         marks = {mark.window: mark for mark in await self._windows.marks()}
-        states = await self._windows.states(now - HOUR * OPEN_HOURS, now + HOUR)
+        states = await self._windows.states(now - _LOOK_BACK, now + HOUR)
         failures = await self._run_all(_due(marks, states, now), marks, states, now)
         if failures:
             raise failures[0]
@@ -71,7 +75,7 @@ class ReconcileUsage:
         failures = list[StorageError]()
         ends_at = self._clock.monotonic() + _BUDGET_SECONDS
         for number, window in enumerate(due):
-            if self._clock.monotonic() >= ends_at:
+            if self._clock.monotonic() >= ends_at or len(failures) == _MAX_FAILURES:
                 logger.warning("reconcile.behind", extra={"windows": len(due) - number})
                 break
             try:
@@ -128,7 +132,7 @@ def _due(marks: Mapping[Window, Mark], states: Mapping[Window, WindowState], now
     """Return what to look at: what bears on who may call first, then the newest hours."""
     by_schedule = (
         window
-        for window in open_windows(now)
+        for window in {*open_windows(now), *states}
         if window not in marks and (window not in states or states[window].is_due(now))
     )
     return sorted({*marks, *by_schedule}, key=lambda window: (window.is_day, window.begins_at), reverse=True)

@@ -24,6 +24,10 @@ class ResourceNames:
             # Two accounts of one name, in two clouds: then the name says nothing.
             self._by_account[account] = None if account in self._by_account else resource_id
 
+    def knows(self, host: str) -> bool:
+        """Return whether a host name was told or learnt, and not only guessed by its name."""
+        return host in self._known
+
     def resource_of(self, host: str) -> str | None:
         """Return the resource id that a host name is of, None where that is not known."""
         return self._known.get(host) or self._by_account.get(host.split(".", 1)[0])

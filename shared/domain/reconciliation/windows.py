@@ -113,7 +113,9 @@ class WindowState:
         age = now - self.window.ends_at
         is_over = age >= LATENESS and next_deadline is None
         pause = min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, age / _PAUSE_PART))
-        due_at = now + pause if next_deadline is None else max(now, min(now + pause, next_deadline))
+        # Once more when nothing comes any more, to say so.
+        times = [now + pause, next_deadline, self.window.ends_at + LATENESS if age < LATENESS else None]
+        due_at = max(now, min(time for time in times if time is not None))
         return replace(
             self,
             open_runs=_without(self.open_runs, self.last_run),
