@@ -14,6 +14,7 @@ from shared.bootstrap.app import App
 from shared.bootstrap.identifying import identify_principal
 from shared.bootstrap.log_reading import ingest_log_blob, ingest_recent_logs
 from shared.bootstrap.parts import Parts
+from shared.bootstrap.reconciling import reconciling
 from shared.bootstrap.records import query_records, tell_call
 from shared.bootstrap.relaying import relay_call
 from shared.ports.usage_ledger import UsageLedger
@@ -67,6 +68,7 @@ def _assemble(settings: Settings, parts: Parts, stack: AsyncExitStack) -> App:
     # Closed before all it needs: it waits for the calls under way.
     stack.push_async_callback(relay.close)
     records = TableUsageRecords(parts.tables)
+    proof = reconciling(settings, parts, identify)
     return App(
         relay_call=RelayEndpoint(
             identify,
@@ -77,8 +79,12 @@ def _assemble(settings: Settings, parts: Parts, stack: AsyncExitStack) -> App:
         query_drift=DriftEndpoint(identify, QueryDrift(records), parts.clock),
         query_records=RecordsEndpoint(identify, query_records(parts.tables, parts.clock), parts.clock),
         tell_call=CallEndpoint(identify, tell_call(parts.tables, parts.clock)),
+        query_findings=proof.query_findings,
+        accept_finding=proof.accept_finding,
+        query_reconciliation=proof.query_reconciliation,
         health=HealthEndpoint(lambda: check_tables(parts.tables), VERSION),
         sweep_open_calls=SweepOpenCalls(parts.open_calls, parts.ledger),
+        reconcile_usage=proof.reconcile_usage,
         ingest_logs=ingest_recent_logs(settings.logs, parts),
         ingest_log_blob=partial(ingest_log_blob, parts),
         ingest_log_events=parts.logs.of_events(),

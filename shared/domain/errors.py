@@ -65,6 +65,12 @@ class RecordNotFound(CallerError):
     code = "record_not_found"
 
 
+class FindingNotFound(CallerError):
+    """No finding has this id."""
+
+    code = "finding_not_found"
+
+
 class CallerGone(CallerError):
     """The caller hung up before its request was here."""
 
@@ -141,6 +147,24 @@ class LineUnreadable(LedgerError):
     """A line of Azure's logs cannot be understood. Its text is in no message: it may hold a prompt."""
 
     code = "line_unreadable"
+
+
+class WebhookError(LedgerError):
+    """Somebody could not be told of a finding."""
+
+    code = "webhook_error"
+
+
+class WebhookFailed(WebhookError):
+    """Down or too slow: the same message may be taken later."""
+
+    code = "webhook_failed"
+
+
+class WebhookRefused(WebhookError):
+    """It will never take this message."""
+
+    code = "webhook_refused"
 
 
 class ShuttingDown(OurError):

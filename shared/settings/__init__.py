@@ -12,6 +12,7 @@ from shared.settings.ledger import LedgerSettings, read_ledger
 from shared.settings.logs import LogsSettings, LogTriggers, read_log_triggers, read_logs
 from shared.settings.pricing import PricingSettings, read_pricing
 from shared.settings.reader import Reader
+from shared.settings.reconciliation import ReconciliationSettings, read_reconciliation
 from shared.settings.relay import RelaySettings, read_relay
 from shared.settings.storage import read_storage
 from shared.settings.upstream import UpstreamSettings, read_upstream
@@ -28,6 +29,7 @@ class Settings:
     ledger: LedgerSettings
     pricing: PricingSettings
     logs: LogsSettings
+    reconciliation: ReconciliationSettings
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -47,6 +49,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         ledger=read_ledger(read),
         pricing=read_pricing(read),
         logs=read_logs(read, storage),
+        reconciliation=read_reconciliation(read),
     )
     read_log_triggers(read)
     read.raise_problems()

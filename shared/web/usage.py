@@ -146,7 +146,7 @@ def parse_principal(text: str | None) -> tuple[str | None, str | None]:
 
 
 def parse_limit(text: str) -> int:
-    """Return how many rows a page may have. Raises MalformedRequest."""
+    """Return how many rows a page has. Raises MalformedRequest."""
     # Of thousands of digits `int` raises an error of its own.
     is_short = text.isascii() and text.isdecimal() and len(text) <= len(str(_MAX_LIMIT))
     if not is_short or not 1 <= int(text) <= _MAX_LIMIT:
