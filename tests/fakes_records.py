@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 from shared.domain.call_story import LoggedCall
 from shared.domain.errors import LedgerError
@@ -103,13 +102,3 @@ class FakeCallLog:
 
     async def of_record(self, record: UsageRecord) -> LoggedCall | None:
         return self._logged.get((record.apim_request_id or "").lower())
-
-
-class FakeCallFindings:
-    """CallFindings in memory, by call id."""
-
-    def __init__(self, **findings: Sequence[Mapping[str, Any]]) -> None:
-        self._findings = findings
-
-    async def about(self, record: UsageRecord) -> Sequence[Mapping[str, Any]]:
-        return self._findings.get(record.call.call_id, ())

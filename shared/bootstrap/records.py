@@ -5,8 +5,9 @@ from __future__ import annotations
 from azure.data.tables.aio import TableServiceClient
 
 from shared.adapters.table_call_log import TableCallLog
+from shared.adapters.table_findings import TABLE as FINDINGS_TABLE
+from shared.adapters.table_findings import TableFindings
 from shared.adapters.table_record_search import TableRecordSearch
-from shared.ports.call_evidence import NoFindings
 from shared.ports.clock import Clock
 from shared.usecases.query_records import QueryRecords
 from shared.usecases.tell_call import TellCall
@@ -19,4 +20,6 @@ def query_records(tables: TableServiceClient, clock: Clock) -> QueryRecords:
 
 def tell_call(tables: TableServiceClient, clock: Clock) -> TellCall:
     """Return what tells one call."""
-    return TellCall(TableRecordSearch(tables), TableCallLog(tables), NoFindings(), clock)
+    return TellCall(
+        TableRecordSearch(tables), TableCallLog(tables), TableFindings(tables.get_table_client(FINDINGS_TABLE)), clock
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from shared.cli import keys
+from shared.cli import findings, keys
 from shared.cli.call import call
 from shared.cli.doctor.command import doctor
 from shared.cli.ingest import ingest
@@ -24,6 +24,7 @@ app.command()(tail)
 app.command()(call)
 app.command()(ingest)
 app.command()(doctor)
+app.add_typer(findings.app, name="findings")
 app.add_typer(keys.app, name="keys")
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import Annotated
 
 import typer
 
@@ -12,8 +11,9 @@ from shared.adapters.system_clock import SystemClock
 from shared.adapters.table_service import open_tables
 from shared.bootstrap.records import tell_call
 from shared.cli.console import print_json, run
+from shared.cli.facts import facts
+from shared.cli.findings import finding_lines
 from shared.cli.options import OPERATOR, AsJson, naming_what_is_wrong, said
-from shared.cli.text import UNKNOWN, harmless
 from shared.domain.call_story import CallStory, Match
 from shared.domain.record_columns import record_columns
 from shared.settings import storage_settings
@@ -26,7 +26,6 @@ _MATCHES = {
     Match.NONE: "Azure logged no such call, and will not",
     Match.LATE: "not logged by Azure so far; it may take two days",
 }
-_LABEL_WIDTH = 24
 
 
 def call(
@@ -54,33 +53,11 @@ async def _tell(query: CallQuery) -> CallStory:
 
 def _lines(story: CallStory) -> Iterator[str]:
     yield "call"
-    yield from _facts(record_columns(story.record))
+    yield from facts(record_columns(story.record))
     yield ""
     yield f"Azure's log: {_MATCHES[story.match]}"
     if story.logged:
-        yield from _facts(story.logged.columns())
+        yield from facts(story.logged.columns())
     for finding in story.findings:
         yield ""
-        yield f"finding {_value(finding.get('id'))}"
-        yield from _facts({name: value for name, value in finding.items() if name != "id"})
-
-
-def _facts(columns: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a line for each column of which something is known."""
-    for name, value in columns.items():
-        if value is not None:
-            yield f"  {name:<{_LABEL_WIDTH}}{_value(value)}"
-
-
-def _value(value: Any) -> str:
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case int():
-            return f"{value:,}"
-        case datetime():
-            return f"{value:%Y-%m-%d %H:%M:%S.%f}"[:-3]
-        case None:
-            return UNKNOWN
-        case _:
-            return harmless(str(value))
+        yield from finding_lines(finding)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec.structs import asdict
 
+from shared.domain.findings.finding import Finding
 from shared.domain.logs.blob_name import LATENESS
 from shared.domain.logs.entries import CallUsage, ServiceCall
 from shared.domain.usage_record import Outcome, UsageRecord
@@ -46,11 +47,11 @@ class LoggedCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallStory:
-    """One call's story. `findings` are those that name it, as their columns have them."""
+    """One call's story. `findings` are those that name it, as far as the asker may know."""
 
     record: UsageRecord
     logged: LoggedCall | None
-    findings: Sequence[Mapping[str, Any]]
+    findings: Sequence[Finding]
     match: Match
 
 
@@ -60,3 +61,13 @@ def match_of(record: UsageRecord, logged: LoggedCall | None, now: datetime) -> M
         return logged.match
     is_late = record.outcome not in _NOT_SENT and now - record.ended_at < LATENESS
     return Match.LATE if is_late else Match.NONE
+
+
+def names_call(finding: Finding, record: UsageRecord) -> bool:
+    """Return whether a call is among what shows a finding: by our id, or by Azure's."""
+    correlation_id = (record.apim_request_id or "").lower()
+    return any(
+        shown.get("call_id") == record.call.call_id
+        or (correlation_id and shown.get("correlation_id") == correlation_id)
+        for shown in finding.evidence
+    )

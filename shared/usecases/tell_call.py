@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from shared.domain.call_story import CallStory, match_of
+from shared.domain.call_story import CallStory, match_of, names_call
 from shared.domain.errors import MalformedRequest, RecordNotFound
+from shared.domain.findings.finding import Finding
 from shared.domain.principal import Principal
 from shared.domain.record_pages import PrincipalId
 from shared.domain.time_windows import Window, days_backwards
 from shared.domain.usage_record import UsageRecord
-from shared.ports.call_evidence import CallFindings, CallLog
+from shared.ports.call_log import CallLog
 from shared.ports.clock import Clock
+from shared.ports.reconciliation import Findings
 from shared.ports.record_search import RecordsById
+from shared.usecases.query_findings import may_see
 from shared.usecases.query_usage import READ_ALL_ROLE
 
 DAYS_SEARCHED = 31
@@ -39,7 +42,7 @@ class CallQuery:
 class TellCall:
     """Finds one call by its id. Its row is keyed by time, so days are looked through, the newest first."""
 
-    def __init__(self, records: RecordsById, logged: CallLog, findings: CallFindings, clock: Clock) -> None:
+    def __init__(self, records: RecordsById, logged: CallLog, findings: Findings, clock: Clock) -> None:
         self._records = records
         self._logged = logged
         self._findings = findings
@@ -55,9 +58,15 @@ class TellCall:
             StorageError: the tables cannot be read.
         """
         record = await self._find(query, None if READ_ALL_ROLE in asker.roles else PrincipalId.of(asker))
-        logged, findings = await asyncio.gather(self._logged.of_record(record), self._findings.about(record))
+        logged, findings = await asyncio.gather(self._logged.of_record(record), self._about(record, asker))
         match = match_of(record, logged, self._clock.now())
         return CallStory(record=record, logged=logged, findings=findings, match=match)
+
+    async def _about(self, record: UsageRecord, asker: Principal) -> list[Finding]:
+        # A finding is kept under the day of what shows it.
+        days = {time.astimezone(UTC).date() for time in (record.call.begun_at, record.ended_at)}
+        found = [finding for day in sorted(days) for finding in await self._findings.of_day(day)]
+        return [finding for finding in found if names_call(finding, record) and may_see(finding, asker)]
 
     async def _find(self, query: CallQuery, principal: PrincipalId | None) -> UsageRecord:
         deadline = self._clock.monotonic() + _PATIENCE_SECONDS

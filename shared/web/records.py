@@ -30,6 +30,7 @@ from shared.usecases.query_records import QueryRecords, RecordsQuery
 from shared.usecases.tell_call import CallQuery, TellCall
 from shared.web.calls import credentials_of
 from shared.web.errors import answering_errors
+from shared.web.findings import finding_body
 from shared.web.usage import known_parameters, parse_limit, parse_period, parse_principal, parse_time
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -131,7 +132,7 @@ def story_body(story: CallStory) -> dict[str, Any]:
     return {
         "record": record_columns(story.record),
         "service_call": story.logged and story.logged.columns(),
-        "findings": story.findings,
+        "findings": [finding_body(finding) for finding in story.findings],
         "match": story.match,
     }
 

@@ -9,6 +9,7 @@ import pytest
 
 from shared.domain.call_story import LoggedCall, Match
 from shared.domain.errors import MalformedRequest, RecordNotFound
+from shared.domain.findings.evidence import evidence
 from shared.domain.logs.entries import CallUsage, ServiceCall
 from shared.domain.principal import Principal
 from shared.domain.usage_record import Outcome, UsageRecord
@@ -16,7 +17,9 @@ from shared.usecases.query_usage import READ_ALL_ROLE
 from shared.usecases.tell_call import CallQuery, TellCall
 from tests.adapters.records import principal, record
 from tests.fakes import FakeClock
-from tests.fakes_records import FakeCallFindings, FakeCallLog, FakeRecordSearch
+from tests.fakes_reconciliation import FakeFindings
+from tests.fakes_records import FakeCallLog, FakeRecordSearch
+from tests.findings import about_call, finding
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 AUDITOR = replace(principal("auditor"), roles=frozenset({READ_ALL_ROLE}))
@@ -28,8 +31,7 @@ def ago(call_id: str, **times: float) -> UsageRecord:
 
 
 def teller(*records: UsageRecord, logged: FakeCallLog | None = None, clock: FakeClock | None = None) -> TellCall:
-    findings = FakeCallFindings(c1=[{"id": "f1"}])
-    return TellCall(FakeRecordSearch(records), logged or FakeCallLog(), findings, clock or FakeClock(NOW))
+    return TellCall(FakeRecordSearch(records), logged or FakeCallLog(), FakeFindings(), clock or FakeClock(NOW))
 
 
 async def test_a_story_is_the_record_the_log_and_the_findings() -> None:
@@ -38,7 +40,30 @@ async def test_a_story_is_the_record_the_log_and_the_findings() -> None:
     story = await teller(call, logged=FakeCallLog(**{"0f0e0d0c": LOGGED}))(CallQuery(call_id="c1"), AUDITOR)
 
     assert (story.record, story.logged, story.match) == (call, LOGGED, Match.ID)
-    assert story.findings == [{"id": "f1"}]
+    assert story.findings == []
+
+
+async def test_findings_that_name_the_call_are_told_to_who_may_see_them() -> None:
+    """One about many calls names others' too: that is for whoever may see all."""
+    call, findings = ago("c1", minutes=5), FakeFindings()
+    day = call.call.begun_at.date()
+    ours = finding(about_call("c1"), day=day)
+    by_azures_id = finding(evidence(correlation_id="0f0e0d0c"), day=day, of="x", object_id="alice")
+    for each in (ours, by_azures_id, finding(about_call("c2"), day=day, of="y")):
+        await findings.put(each)
+    tell = TellCall(FakeRecordSearch([call]), FakeCallLog(), findings, FakeClock(NOW))
+    told = [await tell(CallQuery(call_id="c1"), asker) for asker in (AUDITOR, principal("alice"))]
+
+    assert [{each.id for each in story.findings} for story in told] == [{ours.id, by_azures_id.id}, {by_azures_id.id}]
+
+
+async def test_a_call_without_azures_id_is_in_no_finding_by_it() -> None:
+    """What knows no id is not about all that have none."""
+    call, findings = replace(ago("c1", minutes=5), apim_request_id=None), FakeFindings()
+    await findings.put(finding(evidence(correlation_id=""), {"correlation_id": ""}, day=call.call.begun_at.date()))
+    tell = TellCall(FakeRecordSearch([call]), FakeCallLog(), findings, FakeClock(NOW))
+
+    assert (await tell(CallQuery(call_id="c1"), AUDITOR)).findings == []
 
 
 @pytest.mark.parametrize(
@@ -123,7 +148,7 @@ async def test_a_search_that_takes_too_long_asks_for_a_hint() -> None:
             return []
 
     clock = FakeClock(NOW)
-    tell = TellCall(Slow(), FakeCallLog(), FakeCallFindings(), clock)
+    tell = TellCall(Slow(), FakeCallLog(), FakeFindings(), clock)
     with pytest.raises(RecordNotFound, match=r"since 2026-11-21: .*begun_at"):
         await tell(CallQuery(call_id="c1"), AUDITOR)
 

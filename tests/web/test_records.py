@@ -30,7 +30,9 @@ from shared.usecases.tell_call import TellCall
 from shared.web.records import CallEndpoint, RecordsEndpoint, parse_call_query, parse_records_query
 from tests.adapters.records import BEGUN_AT, TENANT_ID, record
 from tests.fakes import FakeClock, FakeGatewayKeys, FakeTokenVerifier
-from tests.fakes_records import FakeCallFindings, FakeCallLog, FakeRecordSearch
+from tests.fakes_reconciliation import FakeFindings
+from tests.fakes_records import FakeCallLog, FakeRecordSearch
+from tests.findings import about_call, finding
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 ALICE, BOB, AUDITOR = "alice.a.a", "bob.a.a", "auditor.a.a"
@@ -48,9 +50,9 @@ class Endpoints:
         clock, self.search = FakeClock(NOW), FakeRecordSearch(records)
         identify = IdentifyPrincipal(keys=FakeGatewayKeys(), clock=clock, verifier=FakeTokenVerifier(tokens))
         logged = FakeCallLog(**{"0f0e0d0c": LoggedCall(call=ServiceCall("/sub", "0f0e0d0c", NOW, status=200))})
-        findings = FakeCallFindings(c1=[{"id": "f1", "occurrences": 2}])
+        self.findings = FakeFindings()
         self._records = RecordsEndpoint(identify, QueryRecords(self.search, clock), clock)
-        self._call = CallEndpoint(identify, TellCall(self.search, logged, findings, clock))
+        self._call = CallEndpoint(identify, TellCall(self.search, logged, self.findings, clock))
 
     async def records(self, query: str = "", *, token: str | None = AUDITOR) -> Response:
         return await self._records(_request("/usage/records", query, token))
@@ -207,14 +209,17 @@ async def test_ones_own_records_alone_are_seen_without_the_role() -> None:
 
 async def test_a_call_is_told_whole() -> None:
     """Our record, Azure's line, and what does not add up."""
-    story = body(await Endpoints(record("c1")).call("c1"))
+    endpoints = Endpoints(record("c1"))
+    await endpoints.findings.put(finding(about_call("c1")))
+    story = body(await endpoints.call("c1"))
 
     assert story["record"]["call_id"] == "c1"
     assert (story["service_call"]["correlation_id"], story["service_call"]["logged_at"]) == (
         "0f0e0d0c",
         "2026-11-23T09:30:00Z",
     )
-    assert (story["findings"], story["match"]) == ([{"id": "f1", "occurrences": 2}], "id")
+    assert [(each["kind"], each["occurrences"]) for each in story["findings"]] == [("token_counts_differ", 2)]
+    assert story["match"] == "id"
 
 
 async def test_a_call_that_azure_has_not_logged_says_so() -> None:
