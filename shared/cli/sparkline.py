@@ -1,4 +1,4 @@
-"""A trend in a line of text."""
+"""Trends, each in a line of text."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ _BARS = "▁▂▃▄▅▆▇█"
 _MAX_BARS = 31
 
 
-def sparkline(values: Sequence[int], highest: int | None = None) -> str:
+def sparklines(trends: Sequence[Sequence[int]]) -> list[str]:
     """
-    Return a bar for each value, or for the sum of some where they are many; a blank is nothing at all.
+    Return a line for each trend: a bar for each value, or for the sum of some where they are many.
 
-    The highest bar is `highest`, so that several lines can be compared, or else the highest of the values.
+    One scale is for all, so that lines can be compared. A blank is nothing at all; what is there shows.
     """
-    bars = _sums(values)
-    top = max(highest or 0, *bars, 1) if bars else 1
-    return "".join(_bar(value, top) for value in bars)
+    sums = [_sums(values) for values in trends]
+    highest = max((value for bars in sums for value in bars), default=0)
+    return ["".join(_bar(value, highest) for value in bars) for bars in sums]
 
 
 def _sums(values: Sequence[int]) -> list[int]:
-    width = -(-len(values) // _MAX_BARS) or 1
+    width = max(-(-len(values) // _MAX_BARS), 1)
     return [sum(values[start : start + width]) for start in range(0, len(values), width)]
 
 
-def _bar(value: int, top: int) -> str:
-    # What is there shows, however little.
-    return _BARS[min(value * len(_BARS) // top, len(_BARS) - 1)] if value > 0 else " "
+def _bar(value: int, highest: int) -> str:
+    if value <= 0:
+        return " "
+    return _BARS[min(value * len(_BARS) // highest, len(_BARS) - 1)]

@@ -15,6 +15,7 @@ from rich.text import Text
 # Into a pipe or a file a table goes as wide as it is.
 _UNBOUNDED = 1000
 _GAP = 2
+_EDGES = 2
 _LEAST_TEXT = 12
 
 
@@ -50,12 +51,13 @@ def console() -> Console:
     return Console(width=width, highlight=False, markup=False, emoji=False)
 
 
-def table(columns: Sequence[Column], width: int, title: str = "") -> Table:
-    """Return a table of the columns that there is room for. No cell is markup."""
+def table(columns: Sequence[Column], width: int, title: str = "", *, has_edge: bool = False) -> Table:
+    """Return a table of the columns that there is room for; with an edge it stands free. No cell is markup."""
+    width -= _EDGES if has_edge else 0
     fitting = _fitting(columns, width)
     made = Table(
         box=SIMPLE_HEAD,
-        show_edge=False,
+        show_edge=has_edge,
         pad_edge=False,
         collapse_padding=True,
         title=Text(title) if title else None,
