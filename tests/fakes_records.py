@@ -17,13 +17,14 @@ class FakeRecordSearch:
     """
     RecordSearch, RecordsById and NewRecords in memory. Set `failure` to have everything raise it.
 
-    `put` is what a worker does; `now` is storage's clock. `pages` counts those read.
+    `put` is what a worker does; `now` is storage's clock. `pages` and `rows` count those read.
     """
 
     def __init__(self, records: Iterable[UsageRecord] = ()) -> None:
         self.now = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
         self.failure: LedgerError | None = None
         self.pages = 0
+        self.rows = 0
         self._written: dict[tuple[PrincipalId, datetime, str], WrittenRecord] = {}
         self.put(*records)
 
@@ -61,8 +62,10 @@ class FakeRecordSearch:
         ]
         for start in range(0, len(found), page_size):
             await asyncio.sleep(0)
+            page = found[start : start + page_size]
             self.pages += 1
-            yield found[start : start + page_size]
+            self.rows += len(page)
+            yield page
 
     async def with_id(
         self, call_id: str, begun_from: datetime, begun_before: datetime, principal: PrincipalId | None

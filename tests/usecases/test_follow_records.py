@@ -95,13 +95,13 @@ async def test_midnight_is_no_end() -> None:
     followed = Followed(now=midnight - timedelta(seconds=30))
     records = [record(f"c{number}", begun_at=midnight + timedelta(seconds=number)) for number in (-40, 5, 61)]
     followed.search.put(records[0])
-    told = await followed.poll(0)
+    told = [await followed.poll(0)]
     followed.search.put(records[1])
-    told += await followed.poll(20)
+    told.append(await followed.poll(20))
     followed.search.put(records[2])
-    told += await followed.poll(50)
+    told.append(await followed.poll(50))
 
-    assert told == ["c-40", "c5", "c61"]
+    assert told == [["c-40"], ["c5"], ["c61"]]
 
 
 async def test_what_failed_is_told_the_next_time() -> None:

@@ -83,6 +83,21 @@ async def test_a_page_of_a_busy_ledger_reads_little_more_than_itself(order: Orde
     assert search.pages <= 6
 
 
+@pytest.mark.parametrize("order", Order)
+async def test_of_many_principals_only_those_rows_are_read_that_can_be_among_the_first(order: Order) -> None:
+    """When a page is full of the newest, whoever comes next is asked for newer ones alone."""
+    start = TO - timedelta(minutes=4) if order is Order.NEWEST else FROM
+    search = FakeRecordSearch(
+        record(f"p{who:03}-{number:03}", begun_at=start + timedelta(seconds=2 * number), object_id=f"p{who:03}")
+        for who in range(100)
+        for number in range(100)
+    )
+    page = await QueryRecords(search, FakeClock())(query(order, 10), AUDITOR)
+
+    assert len({each.call.begun_at for each in page.records}) == 1
+    assert search.rows < 2500
+
+
 async def test_what_takes_too_long_is_a_short_page_that_goes_on() -> None:
     """The front end would drop the connection, and nothing would ever be found."""
 
