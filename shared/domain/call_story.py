@@ -16,7 +16,7 @@ from shared.domain.logs.entries import CallUsage, ServiceCall
 from shared.domain.usage_record import Outcome, UsageRecord
 
 # They never reached Azure, so it logs none of them.
-_NOT_SENT = frozenset({Outcome.REFUSED_BY_US, Outcome.UPSTREAM_UNREACHABLE})
+NOT_SENT = frozenset({Outcome.REFUSED_BY_US, Outcome.UPSTREAM_UNREACHABLE})
 
 
 class Match(StrEnum):
@@ -59,7 +59,7 @@ def match_of(record: UsageRecord, logged: LoggedCall | None, now: datetime) -> M
     """Return how a record found its call, and where it did not, whether it still may."""
     if logged is not None:
         return logged.match
-    is_late = record.outcome not in _NOT_SENT and now - record.ended_at < LATENESS
+    is_late = record.outcome not in NOT_SENT and now - record.ended_at < LATENESS
     return Match.LATE if is_late else Match.NONE
 
 
