@@ -6,7 +6,7 @@ import asyncio
 import shutil
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 from rich.cells import set_cell_size
@@ -15,7 +15,15 @@ from shared.adapters.system_clock import SystemClock
 from shared.adapters.table_record_search import TableRecordSearch
 from shared.adapters.table_service import open_tables
 from shared.cli.console import print_json, run
-from shared.cli.options import AsJsonLines, OfDeployment, OfModel, OfOperation, OfOutcome
+from shared.cli.options import (
+    AsJsonLines,
+    OfDeployment,
+    OfModel,
+    OfOperation,
+    OfOutcome,
+    OfPrincipal,
+    naming_what_is_wrong,
+)
 from shared.cli.text import dollars, harmless, outcome, principal_of, seconds, short_id, tokens
 from shared.domain.errors import StorageNotAuthorized, StorageUnavailable
 from shared.domain.record_columns import record_columns
@@ -24,6 +32,7 @@ from shared.domain.usage_record import UsageRecord
 from shared.ports.clock import Clock
 from shared.settings import storage_settings
 from shared.usecases.follow_records import FollowRecords
+from shared.web.usage import parse_principal
 
 # Of the time, at most a quarter is spent reading: a ledger that takes long to read is read less often.
 _REST_PER_POLL = 3
@@ -32,6 +41,7 @@ _WIDE = 110
 
 
 def tail(
+    principal: OfPrincipal = None,
     deployment: OfDeployment = None,
     model: OfModel = None,
     operation: OfOperation = None,
@@ -47,17 +57,28 @@ def tail(
     A call is printed once. One that takes longer than `--longest`, or is recorded so much later, is not printed.
     """
     only = RecordFilter(deployment=deployment, model=model, operation=operation, outcome=outcome)
+    with naming_what_is_wrong():
+        whose = _Whose(*parse_principal(principal))
     try:
-        run(_tail(only, last=last, every=every, longest=timedelta(minutes=longest), as_json=as_json))
+        run(_tail(only, whose, last=last, every=every, longest=timedelta(minutes=longest), as_json=as_json))
     except KeyboardInterrupt:
         # How it is meant to end.
         return
 
 
-async def _tail(only: RecordFilter, *, last: int, every: float, longest: timedelta, as_json: bool) -> None:
+class _Whose(NamedTuple):
+    """Whose calls, None for anybody's."""
+
+    tenant_id: str | None = None
+    object_id: str | None = None
+
+
+async def _tail(
+    only: RecordFilter, whose: _Whose, *, last: int, every: float, longest: timedelta, as_json: bool
+) -> None:
     clock = SystemClock()
     async with open_tables(storage_settings()) as tables:
-        follow = FollowRecords(TableRecordSearch(tables), clock, longest_call=longest)
+        follow = FollowRecords(TableRecordSearch(tables), clock, longest_call=longest, **whose._asdict())
         known = await follow.poll(only)
         _print(known[max(len(known) - last, 0) :], as_json=as_json)
         while True:

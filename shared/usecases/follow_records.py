@@ -39,13 +39,24 @@ class FollowRecords:
     """
 
     def __init__(
-        self, records: NewRecords, clock: Clock, *, longest_call: timedelta, principal: PrincipalId | None = None
+        self,
+        records: NewRecords,
+        clock: Clock,
+        *,
+        longest_call: timedelta,
+        tenant_id: str | None = None,
+        object_id: str | None = None,
     ) -> None:
-        """A call that took longer than `longest_call`, or was recorded so much later, is not told."""
+        """
+        Follow everybody's records, or a principal's; without a tenant id, that of any tenant.
+
+        A call that took longer than `longest_call`, or was recorded so much later, is not told.
+        """
         self._records = records
         self._clock = clock
         self._longest_call = longest_call
-        self._principal = principal
+        self._tenant_id = tenant_id
+        self._object_id = object_id
         self._written_until: dict[_Part, datetime] = {}
         self._told: dict[RecordPlace, datetime] = {}
         self._principals: dict[date, tuple[float, Sequence[PrincipalId]]] = {}
@@ -94,14 +105,15 @@ class FollowRecords:
         return await self._records.written_since(part.principal, begun_from, part.day, written_after)
 
     async def _of_day(self, day: date) -> Sequence[PrincipalId]:
-        if self._principal is not None:
-            return [self._principal]
         now = self._clock.monotonic()
         asked_at, principals = self._principals.get(day, (None, ()))
         if asked_at is None or now - asked_at >= _PRINCIPALS_SECONDS:
-            principals = await self._records.principals(day)
+            principals = [who for who in await self._records.principals(day) if self._is_followed(who)]
             self._principals[day] = (now, principals)
         return principals
+
+    def _is_followed(self, who: PrincipalId) -> bool:
+        return self._tenant_id in {None, who.tenant_id} and self._object_id in {None, who.object_id}
 
     def _remember(self, written: Sequence[WrittenRecord], begun_from: datetime) -> None:
         # Behind this nothing is read again.

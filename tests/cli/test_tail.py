@@ -26,7 +26,7 @@ from shared.domain.record_pages import PrincipalId, RecordFilter
 from shared.domain.usage_record import Charge, Outcome, UsageRecord
 from shared.ports.record_search import WrittenRecord
 from tests.adapters.records import record
-from tests.cli.ledger import put
+from tests.cli.ledger import put, run
 
 # Of our own: other tests write calls of now, too.
 ONLY = RecordFilter(deployment="tail-test")
@@ -47,7 +47,9 @@ def ended(call_id: str, *, begun: float, seconds: float = 1) -> UsageRecord:
 
 async def tailing(*steps: Callable[[], object], last: int = 10, seconds: float = 0.6) -> None:
     """Tail, take the steps some time apart, and stop."""
-    going = asyncio.create_task(tail._tail(ONLY, last=last, every=0.1, longest=timedelta(minutes=30), as_json=True))
+    going = asyncio.create_task(
+        tail._tail(ONLY, tail._Whose(), last=last, every=0.1, longest=timedelta(minutes=30), as_json=True)
+    )
     for step in steps:
         await asyncio.sleep(seconds)
         await asyncio.to_thread(step)
@@ -118,7 +120,7 @@ async def test_to_be_kept_out_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TableRecordSearch, "written_since", written_since)
     monkeypatch.setattr(TableRecordSearch, "principals", principals)
     with pytest.raises(StorageNotAuthorized):
-        await tail._tail(ONLY, last=0, every=0.01, longest=timedelta(minutes=30), as_json=True)
+        await tail._tail(ONLY, tail._Whose(), last=0, every=0.01, longest=timedelta(minutes=30), as_json=True)
 
 
 def test_ctrl_c_ends_it_cleanly(azurite: Azurite) -> None:
@@ -135,6 +137,11 @@ def test_ctrl_c_ends_it_cleanly(azurite: Azurite) -> None:
 
     assert json.loads(first)["deployment"] == "tail-test"
     assert (process.returncode, errors) == (0, b"")
+
+
+def test_a_principal_that_cannot_be_one_ends_with_2() -> None:
+    """And does not follow everybody's calls."""
+    assert run("tail", "--principal", "tenant/").exit_code == 2
 
 
 @pytest.mark.parametrize("width", [80, 120])

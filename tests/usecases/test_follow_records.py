@@ -24,10 +24,10 @@ LONGEST = timedelta(minutes=30)
 class Followed:
     """A follower, the ledger it follows, and its clock."""
 
-    def __init__(self, *records: UsageRecord, now: datetime = NOW, principal: PrincipalId | None = None) -> None:
+    def __init__(self, *records: UsageRecord, now: datetime = NOW, **principal: str) -> None:
         self.clock = FakeClock(now)
         self.search = FakeRecordSearch(records)
-        self.follow = FollowRecords(self.search, self.clock, longest_call=LONGEST, principal=principal)
+        self.follow = FollowRecords(self.search, self.clock, longest_call=LONGEST, **principal)
 
     async def poll(self, seconds: float = 20, only: RecordFilter | None = None) -> list[str]:
         """Wait, and return the ids of what is new."""
@@ -120,10 +120,13 @@ async def test_what_failed_is_told_the_next_time() -> None:
 async def test_filters_and_one_principal_narrow_it() -> None:
     """One looks for what goes wrong, or for one's own."""
     refused = replace(ended("c1", begun=-5), outcome=Outcome.REFUSED_BY_AZURE)
-    followed = Followed(refused, ended("c2", begun=-4), principal=PrincipalId(TENANT_ID, "alice"))
-    followed.search.put(replace(ended("c3", begun=-4, object_id="bob"), outcome=Outcome.REFUSED_BY_AZURE))
+    others = replace(ended("c3", begun=-4, object_id="bob"), outcome=Outcome.REFUSED_BY_AZURE)
+    records, only = [refused, ended("c2", begun=-4), others], RecordFilter(outcome=Outcome.REFUSED_BY_AZURE)
 
-    assert await followed.poll(only=RecordFilter(outcome=Outcome.REFUSED_BY_AZURE)) == ["c1"]
+    assert await Followed(*records).poll(only=only) == ["c1", "c3"]
+    assert await Followed(*records, object_id="alice").poll(only=only) == ["c1"]
+    assert await Followed(*records, tenant_id=TENANT_ID, object_id="bob").poll(only=only) == ["c3"]
+    assert await Followed(*records, tenant_id="other", object_id="bob").poll(only=only) == []
 
 
 async def test_a_poll_reads_the_calls_of_the_longest_and_no_more() -> None:

@@ -21,7 +21,7 @@ from shared.adapters.table_service import table_service
 from shared.cli.console import print_json, run
 from shared.cli.doctor.entra import check_entra
 from shared.cli.doctor.environment import Patient, settings_in
-from shared.cli.doctor.ledger import check_keys, check_tables_there, check_workers
+from shared.cli.doctor.ledger import check_findings, check_keys, check_tables_there, check_workers
 from shared.cli.doctor.logs import check_dead_letters, check_logs
 from shared.cli.doctor.resource import check_resource
 from shared.cli.doctor.storage import check_blobs, check_clock, check_tables
@@ -102,6 +102,7 @@ def _checks(patient: Patient) -> dict[str, Check]:
         "workers": partial(check_workers, tables),
         "log blobs": partial(check_logs, patient),
         "dead letters": partial(check_dead_letters, patient),
+        "findings": partial(check_findings, tables, patient.clock),
         "upstream": partial(check_upstream, patient),
         "resource": partial(check_resource, patient),
         "entra": partial(check_entra, patient),

@@ -9,12 +9,15 @@ from azure.data.tables import TableEntity
 from azure.data.tables.aio import TableServiceClient
 
 from shared.adapters.table_checkpoints import TABLE as CHECKPOINTS_TABLE
+from shared.adapters.table_findings import TABLE as FINDINGS_TABLE
+from shared.adapters.table_findings import TableFindings
 from shared.adapters.table_gateway_keys import TABLE as KEYS_TABLE
 from shared.adapters.table_gateway_keys import TableGatewayKeys
 from shared.adapters.table_service import storage_errors
 from shared.adapters.usage_columns import HEARTBEAT_ROW, OPEN_CALLS_TABLE, SWEEPER_KEY, USAGE_TABLE, heartbeat
 from shared.cli.doctor.storage import service_time
 from shared.domain.check import CheckResult, failed, ok, skipped, warning
+from shared.domain.findings.finding import FindingState, Severity
 from shared.domain.gateway_key import GatewayKey, KeyState
 from shared.domain.logs.keys import AUDIT_EVENTS_TABLE, SERVICE_CALLS_TABLE
 from shared.ports.clock import Clock
@@ -27,6 +30,7 @@ _GONE_TOO_LONG = timedelta(minutes=15)
 _OPEN_TOO_LONG = timedelta(hours=6)
 _EXPIRING = timedelta(days=14)
 _NAMES_SHOWN = 3
+_RECENT = timedelta(days=31)
 
 
 async def check_tables_there(tables: TableServiceClient) -> list[CheckResult]:
@@ -100,6 +104,18 @@ async def check_keys(tables: TableServiceClient, clock: Clock) -> list[CheckResu
         advice = "issue new ones with `keys issue`, hand them over, and `keys revoke` the old"
         return [warning("gateway keys", f"{len(ending)} of {len(active)} end soon: {_named(ending)}", advice)]
     return [ok("gateway keys", f"{len(active)} active, none ends within {_EXPIRING.days} days")]
+
+
+async def check_findings(tables: TableServiceClient, clock: Clock) -> list[CheckResult]:
+    """Return whether there is something that does not add up, and that nobody has said why it is all right."""
+    today = clock.now().date()
+    found = TableFindings(tables.get_table_client(FINDINGS_TABLE)).between(today - _RECENT, today)
+    unsettled = [finding async for page in found for finding in page if finding.state is FindingState.OPEN]
+    if not unsettled:
+        return [ok("findings", f"none is open of the last {_RECENT.days} days")]
+    high = sum(finding.severity is Severity.HIGH for finding in unsettled)
+    seen = f"{len(unsettled):,} are open of the last {_RECENT.days} days, {high:,} of them high"
+    return [warning("findings", seen, "look at them: `findings list`, and `findings accept` what is all right")]
 
 
 def _named(keys: list[GatewayKey]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -43,8 +44,18 @@ def test_every_check_is_told_once_and_a_failure_ends_it_with_1() -> None:
     assert result.exit_code == 1
     assert statuses["settings"] == statuses["storage tables"] == statuses["storage blobs"] == statuses["clock"] == "ok"
     assert (statuses["upstream"], statuses["resource keys"], statuses["entra"]) == ("failed", "skipped", "warning")
-    assert {"tables", "sweep", "log blobs", "dead letters", "gateway keys"} <= statuses.keys()
+    assert {"tables", "sweep", "log blobs", "dead letters", "findings", "gateway keys"} <= statuses.keys()
     assert "s3cret" not in result.output
+
+
+def test_every_check_is_described() -> None:
+    """What it looks at, and what is bad: whoever reads `failed` looks there."""
+    page = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
+    described = {
+        name for row in re.findall(r"^\| (`[^|]+) \|", page, re.MULTILINE) for name in re.findall("`([^`]+)`", row)
+    }
+
+    assert {each.name for each in results()} <= described
 
 
 def test_settings_that_are_wrong_are_told_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:

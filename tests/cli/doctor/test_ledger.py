@@ -12,16 +12,20 @@ from azure.data.tables.aio import TableServiceClient
 
 from local.azurite import Azurite
 from shared.adapters.system_clock import SystemClock
+from shared.adapters.table_findings import TABLE as FINDINGS_TABLE
+from shared.adapters.table_findings import TableFindings
 from shared.adapters.table_gateway_keys import TABLE as KEYS_TABLE
 from shared.adapters.table_gateway_keys import TableGatewayKeys
 from shared.adapters.usage_columns import HEARTBEAT_ROW, OPEN_CALLS_TABLE, SWEEPER_KEY, USAGE_TABLE
 from shared.cli.doctor import ledger
-from shared.cli.doctor.ledger import check_keys, check_tables_there, check_workers
+from shared.cli.doctor.ledger import check_findings, check_keys, check_tables_there, check_workers
 from shared.domain.check import CheckStatus
+from shared.domain.findings.finding import Severity
 from shared.domain.gateway_key import GatewayKey, hash_key
 from shared.domain.principal import Principal
 from tests.cli.doctor.patient import patient
 from tests.fakes import FakeClock
+from tests.findings import finding
 
 NOW = SystemClock().now()
 OK, WARNING, FAILED, SKIPPED = CheckStatus
@@ -151,6 +155,24 @@ async def test_keys_that_end_soon_are_named(tables: TableServiceClient) -> None:
     assert result.status is WARNING
     assert result.seen.startswith(f"4 of 6 end soon: k0 ({NOW + timedelta(days=5):%Y-%m-%d}), k1")
     assert result.seen.endswith(", …")
+
+
+async def test_findings_that_are_open_are_counted(tables: TableServiceClient) -> None:
+    """Those that somebody has accepted, or that are long past, are not."""
+    await tables.delete_table(FINDINGS_TABLE)
+    (none,) = await check_findings(tables, FakeClock(NOW))
+    kept = TableFindings(tables.get_table_client(FINDINGS_TABLE))
+    for each in (
+        finding(day=NOW.date()),
+        replace(finding(of="low", day=NOW.date()), severity=Severity.LOW),
+        finding(of="accepted", day=NOW.date()).accepted(by="Ann", reason="a test", at=NOW),
+        finding(of="old", day=NOW.date() - timedelta(days=40)),
+    ):
+        await kept.put(each)
+    (some,) = await check_findings(tables, FakeClock(NOW))
+
+    assert (none.status, some.status) == (OK, WARNING)
+    assert some.seen == "2 are open of the last 31 days, 1 of them high"
 
 
 async def test_no_key_at_all_is_well(tables: TableServiceClient) -> None:
