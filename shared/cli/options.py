@@ -22,7 +22,10 @@ OfPrincipal = Annotated[str | None, typer.Option("--principal", help="An object 
 OfDeployment = Annotated[str | None, typer.Option("--deployment", help="Only calls of this deployment.")]
 OfModel = Annotated[str | None, typer.Option("--model", help="Only calls that this model answered.")]
 OfOperation = Annotated[str | None, typer.Option("--operation", help="Only this operation, as chat.completions.")]
-OfOutcome = Annotated[Outcome | None, typer.Option("--outcome", help="Only calls that ended so.")]
+OfOutcome = Annotated[
+    Outcome | None,
+    typer.Option("--outcome", metavar="OUTCOME", help=f"Only calls that ended so: {', '.join(Outcome)}."),
+]
 From = Annotated[str | None, typer.Option("--from", help="From when, in UTC.")]
 To = Annotated[str | None, typer.Option("--to", help="Until when, in UTC (default: now).")]
 InOrder = Annotated[Order, typer.Option("--order", help="Which calls come first.")]

@@ -144,8 +144,8 @@ def _print(results: list[CheckResult]) -> None:
     width = min(out.width, _MAX_WIDTH) - indent
     for result in results:
         seen, *more = _wrapped(result.seen, width)
-        line = Text(f"{result.status:<{_STATUS_WIDTH}}", style=_STYLES[result.status])
-        out.print(line + Text(f"{result.name:<{_NAME_WIDTH}}{seen}"), soft_wrap=True)
+        status = (f"{result.status:<{_STATUS_WIDTH}}", _STYLES[result.status])
+        out.print(Text.assemble(status, f"{result.name:<{_NAME_WIDTH}}{seen}"), soft_wrap=True)
         if result.advice:
             more += _wrapped(f"-> {result.advice}", width)
         if result.command:
