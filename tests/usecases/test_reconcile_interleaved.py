@@ -14,7 +14,7 @@ import pytest
 from shared.domain.findings.finding import FindingState
 from shared.domain.logs.entries import AuditKind, LogEntry
 from shared.domain.reconciliation.totals import HourTotals
-from shared.domain.reconciliation.windows import LONGEST_RUN, Window
+from shared.domain.reconciliation.windows import LONGEST_RUN
 from shared.domain.usage_record import UsageRecord
 from tests.usecases.reconciling import (
     NOW,
@@ -209,17 +209,51 @@ async def test_two_at_once_come_to_what_one_would(seed: int) -> None:
     assert await end_of(proof) == expected
 
 
-async def test_a_run_that_was_overtaken_has_the_hour_looked_at_again() -> None:
-    """It has read less than the other, and may write last: the mark stays until nobody is at it."""
-    proof = await filled()
-    window = Window.of_hour(NOW)
-    slow = Steps(dies_at=40)
-    with pytest.raises(Crash):
-        await stepping(proof, slow)()
-    await proof.reconcile()
-    marked = window in proof.windows.marked
-    await end_of(proof)
+class Stopping:
+    """A ledger that stops before it writes until it is told to go on; then it writes, and may die of it."""
 
-    assert marked
-    assert proof.windows.marked == {}
+    def __init__(self, proof: Proof, *, dies: bool) -> None:
+        self._proof = proof
+        self._dies = dies
+        self.is_there = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._proof.ledger, name)
+
+    async def end(self, record: UsageRecord) -> None:
+        self.is_there.set()
+        await self.go_on.wait()
+        await self._proof.fake_ledger.end(record)
+        if self._dies:
+            raise Crash
+
+
+@pytest.mark.parametrize("dies", [True, False])
+@pytest.mark.parametrize("age", [timedelta(0), timedelta(days=10)], ids=["of today", "long settled"])
+@pytest.mark.parametrize("is_taken_for_gone", [True, False])
+async def test_a_run_that_was_overtaken_spoils_nothing(*, dies: bool, age: timedelta, is_taken_for_gone: bool) -> None:
+    """It took for a bypass what is ours by now, and writes that after another has found out."""
+    proof = await quiet()
+    at = NOW - age
+    await proof.log(logged_call(at=at))
+    proof.pass_time(minutes=2)
+    ledger = Stopping(proof, dies=dies)
+    slow = asyncio.create_task(proof.reconciler(ledger=ledger)())  # type: ignore[arg-type]
+    await ledger.is_there.wait()
+    await proof.record(our_record(at=at))
+    if is_taken_for_gone:
+        proof.pass_time(seconds=LONGEST_RUN.total_seconds() + 1)
+    await proof.reconcile()
+    ledger.go_on.set()
+    await asyncio.gather(slow, return_exceptions=True)
+    spoilt = len(proof.bypass_records())
+    for _ in range(3):
+        await proof.reconcile_after(seconds=LONGEST_RUN.total_seconds() + 60)
+
+    assert spoilt == 1
+    if not (dies and is_taken_for_gone and age):
+        # A worker that lives on after it was taken for gone, and dies then: nobody knows that it was there.
+        assert proof.bypass_records() == []
+        assert proof.found() == []
     assert all(not state.open_runs for state in proof.windows.kept.values())
