@@ -25,7 +25,7 @@ from shared.domain.logs.keys import key_part
 from shared.domain.reconciliation.marks import Mark
 from shared.domain.reconciliation.totals import HourTotals
 from shared.domain.reconciliation.windows import OpenRun, Window, WindowState
-from shared.domain.table_entity import Int64, TableEntity, Value, storable_text
+from shared.domain.table_entity import Int64, TableEntity, Value, is_int64, storable_text
 
 logger = logging.getLogger(__name__)
 
@@ -134,7 +134,8 @@ def totals_entity(totals: HourTotals) -> TableEntity:
     properties: dict[str, Value | None] = {
         "resource": storable_text(totals.resource, _MAX_NAME_LENGTH),
         "hour": totals.hour,
-        **{name: Int64(count) if count is not None else None for name, count in counts.items()},
+        # Of lines that say what no call can have used, the sum is not known.
+        **{name: Int64(count) if count is not None and is_int64(count) else None for name, count in counts.items()},
         "settled": totals.settled,
         "reconciled_at": totals.reconciled_at,
     }
