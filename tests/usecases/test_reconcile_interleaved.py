@@ -239,7 +239,7 @@ async def test_a_run_that_was_overtaken_spoils_nothing(*, dies: bool, age: timed
     await proof.log(logged_call(at=at))
     proof.pass_time(minutes=2)
     ledger = Stopping(proof, dies=dies)
-    slow = asyncio.create_task(proof.reconciler(ledger=ledger)())  # type: ignore[arg-type]
+    slow = asyncio.create_task(proof.reconciler(ledger=ledger)())
     await ledger.is_there.wait()
     await proof.record(our_record(at=at))
     if is_taken_for_gone:

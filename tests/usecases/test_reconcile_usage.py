@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -281,7 +282,7 @@ async def test_two_that_it_can_be_are_no_match() -> None:
     ],
     ids=lambda changes: next(iter(changes)),
 )
-async def test_what_differs_is_no_likeness(changes: dict[str, object]) -> None:
+async def test_what_differs_is_no_likeness(changes: dict[str, Any]) -> None:
     """Somebody who goes round the gate is not excused by a call of ours that was cut."""
     proof = Proof()
     await proof.record(our_record("c0"), cut_record("c1"))
@@ -556,7 +557,7 @@ async def test_a_key_used_before_it_was_listed_does_not() -> None:
     ],
 )
 async def test_what_is_done_to_the_resource_is_found(
-    kind: AuditKind, changes: dict[str, object], found: FindingKind, of: str
+    kind: AuditKind, changes: dict[str, Any], found: FindingKind, of: str
 ) -> None:
     """Who can call, and what they call."""
     proof = Proof()

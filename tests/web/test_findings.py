@@ -251,9 +251,9 @@ async def test_a_finding_that_changes_meanwhile_is_accepted_as_it_is_then() -> N
     get = site.findings.get
 
     async def stale(of: str) -> Any:
-        finding = await get(of)
+        finding = await get(finding_id)
         site.findings.get = get  # type: ignore[method-assign]
-        site.findings.kept[of] = replace(site.findings.kept[of], opened=7, version="other")
+        site.findings.kept[finding_id] = replace(site.findings.kept[finding_id], opened=7, version="other")
         return finding
 
     site.findings.get = stale  # type: ignore[method-assign]
