@@ -36,7 +36,7 @@ from local.simulated_exports.resource import (
 )
 from local.simulated_exports.trace import trace_line
 from local.simulated_exports.wire import Line, new_guid
-from shared.ports import Clock
+from shared.ports.clock import Clock
 
 _LOOK_SECONDS = 0.5
 _CLOSE_SECONDS = 1.0

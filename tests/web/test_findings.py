@@ -256,7 +256,7 @@ async def test_a_finding_that_changes_meanwhile_is_accepted_as_it_is_then() -> N
         site.findings.kept[finding_id] = replace(site.findings.kept[finding_id], opened=7, version="other")
         return finding
 
-    site.findings.get = stale  # type: ignore[method-assign]
+    site.findings.get = stale  # type: ignore[method-assign, assignment]
     status, _ = await site.accept(finding_id, {"state": "accepted", "reason": "x"})
 
     kept = site.findings.kept[finding_id]
