@@ -25,7 +25,7 @@ from shared.domain.logs.keys import key_part
 from shared.domain.reconciliation.marks import Mark
 from shared.domain.reconciliation.totals import HourTotals
 from shared.domain.reconciliation.windows import OpenRun, Window, WindowState
-from shared.domain.table_entity import Int64, TableEntity, Value, storable_text
+from shared.domain.table_entity import Int64, TableEntity, Value, is_int64, storable_text
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,10 @@ class TableWindows:
     async def state(self, window: Window) -> WindowState:
         """Return a window's state, one of nothing done where there is none. Raises StorageError."""
         row = await self._rows.get(str(window), _STATE_ROW)
-        return next(_states(row), WindowState(window=window)) if row else WindowState(window=window)
+        if row is None:
+            return WindowState(window=window)
+        # One that cannot be understood is replaced, or the window would fail for ever.
+        return next(_states(row), WindowState(window=window, version=version_of(row)))
 
     async def put(self, state: WindowState) -> WindowState | None:
         """Keep a state in place of the one it was made from; None where somebody was here meanwhile. See Windows."""
@@ -97,7 +100,7 @@ class TableWindows:
     async def marks(self) -> Sequence[Mark]:
         """Return all marks. Raises StorageError."""
         pages = self._rows.pages("PartitionKey eq @partition", {"partition": _MARKS})
-        return [Mark(Window.parse(row["RowKey"]), version_of(row)) async for rows in pages for row in rows]
+        return [mark async for rows in pages for row in rows for mark in _marks(row)]
 
     async def unmark(self, mark: Mark) -> None:
         """Take a mark away, unless it has been made again since. Raises StorageError."""
@@ -134,7 +137,8 @@ def totals_entity(totals: HourTotals) -> TableEntity:
     properties: dict[str, Value | None] = {
         "resource": storable_text(totals.resource, _MAX_NAME_LENGTH),
         "hour": totals.hour,
-        **{name: Int64(count) if count is not None else None for name, count in counts.items()},
+        # Of lines that say what no call can have used, the sum is not known.
+        **{name: Int64(count) if count is not None and is_int64(count) else None for name, count in counts.items()},
         "settled": totals.settled,
         "reconciled_at": totals.reconciled_at,
     }
@@ -157,6 +161,14 @@ def _hours(begun_from: datetime, begun_before: datetime) -> dict[str, str]:
     # The partitions of days sort between those of hours.
     last = Window.of_hour(begun_before - _MILLISECOND)
     return {"first": str(Window.of_hour(begun_from)), "end": f"{last}~"}
+
+
+def _marks(row: Mapping[str, Any]) -> Iterator[Mark]:
+    try:
+        yield Mark(Window.parse(row["RowKey"]), version_of(row))
+    except ValueError as error:
+        # People make them, too.
+        _log_not_understood(row, error)
 
 
 def _states(row: Mapping[str, Any]) -> Iterator[WindowState]:

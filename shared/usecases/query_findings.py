@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.domain.findings.finding import Finding, FindingKind, FindingState, Severity
 from shared.domain.principal import Principal
@@ -42,8 +42,9 @@ class QueryFindings:
             StorageError: the findings cannot be read.
         """
         found = list[Finding]()
-        # What is seen on a day is kept under that day.
-        async for findings in self._findings.between(query.seen_from.date(), query.seen_before.date()):
+        # What is seen on a day is kept under that day, or where it took over midnight, under the one before.
+        first = (query.seen_from - timedelta(days=1)).date()
+        async for findings in self._findings.between(first, query.seen_before.date()):
             found += [finding for finding in findings if _is_asked(finding, query) and may_see(finding, asker)]
         found.sort(key=cursor_of, reverse=True)
         rest = [finding for finding in found if query.after is None or cursor_of(finding) < query.after]

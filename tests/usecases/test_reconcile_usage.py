@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from shared.adapters.table_findings import finding_entity
+from shared.adapters.table_windows import totals_entity
 from shared.domain.errors import StorageUnavailable
 from shared.domain.findings.finding import EXPLAINED, FindingKind, FindingState, Severity
 from shared.domain.logs.entries import AuditKind, AuditPhase, AuditSource
 from shared.domain.principal import PrincipalKind
 from shared.domain.reconciliation.windows import Window
+from shared.domain.table_entity import check_entity
 from shared.domain.usage_record import Outcome, TokenUsage, UsageSource
 from tests.usecases.reconciling import (
     GATE_ID,
@@ -278,7 +282,7 @@ async def test_two_that_it_can_be_are_no_match() -> None:
     ],
     ids=lambda changes: next(iter(changes)),
 )
-async def test_what_differs_is_no_likeness(changes: dict[str, object]) -> None:
+async def test_what_differs_is_no_likeness(changes: dict[str, Any]) -> None:
     """Somebody who goes round the gate is not excused by a call of ours that was cut."""
     proof = Proof()
     await proof.record(our_record("c0"), cut_record("c1"))
@@ -553,7 +557,7 @@ async def test_a_key_used_before_it_was_listed_does_not() -> None:
     ],
 )
 async def test_what_is_done_to_the_resource_is_found(
-    kind: AuditKind, changes: dict[str, object], found: FindingKind, of: str
+    kind: AuditKind, changes: dict[str, Any], found: FindingKind, of: str
 ) -> None:
     """Who can call, and what they call."""
     proof = Proof()
@@ -780,3 +784,35 @@ async def test_who_the_gate_is_does_not_matter_to_an_id() -> None:
     await proof.reconcile_after(minutes=2)
 
     assert proof.hour().matched == 2
+
+
+async def test_hostile_lines_stop_nothing_and_come_out_harmless() -> None:
+    """Names are what somebody called them, and numbers what somebody wrote."""
+    proof = Proof()
+    hostile = "=cmd|' /C calc'!A0\x00\u2028" + "x" * 2000
+    huge = 2**63 - 1
+    for number in range(3):
+        await proof.log(
+            bypass_with_key(
+                f"b{number}",
+                caller_address=hostile,
+                deployment=hostile,
+                model=hostile,
+                log_operation=hostile,
+                duration_ms=huge,
+                prompt_tokens=huge,
+                completion_tokens=huge,
+            )
+        )
+    await proof.log(event(correlation_id=hostile, principal_name=hostile, object_id=hostile, caller_address=hostile))
+    await proof.log(minute("GeneratedTokens", 1e300))
+    await proof.reconcile_after(minutes=2)
+
+    assert proof.only(FindingKind.BYPASS_WITH_KEY).occurrences == 3
+    assert len(proof.bypass_records()) == 3
+    texts = [value for finding in proof.found() for shown in finding.evidence for value in shown.values()]
+    assert not any(str(value).startswith("=") or "\x00" in str(value) or len(str(value)) > 120 for value in texts)
+    for finding in proof.found():
+        check_entity(finding_entity(finding))
+    for totals in proof.windows.hours[Window.of_hour(NOW)]:
+        check_entity(totals_entity(totals))
