@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from azure.core.exceptions import ResourceNotFoundError
+from azure.storage.blob.aio import ContainerClient
 
 from shared.adapters.blob_dead_letters import CONTAINER as DEAD_LETTERS
 from shared.adapters.blob_log_reader import BlobLogReader
@@ -18,6 +19,7 @@ from shared.bootstrap.records import query_records
 from shared.cli.doctor.environment import Patient
 from shared.cli.options import OPERATOR
 from shared.domain.check import CheckResult, failed, ok, skipped, warning
+from shared.domain.errors import StorageNotAuthorized
 from shared.domain.logs.blob_name import hour_of, recent_prefixes
 from shared.domain.logs.keys import SERVICE_CALLS_TABLE
 from shared.domain.logs.reading import Checkpoint, ListedBlob
@@ -31,6 +33,7 @@ _LATELY = timedelta(hours=24)
 _SETTLED = timedelta(hours=3)
 _HOUR = timedelta(hours=1)
 _MANY = 1000
+_KEPT_OUT = "this login may not read blobs"
 EXPORT_COMMAND = (
     "az monitor diagnostic-settings create --name aoai-ledger --resource RESOURCE_ID --storage-account ACCOUNT_ID "
     '--logs \'[{"category":"RequestResponse","enabled":true},{"category":"AzureOpenAIRequestUsage","enabled":true},'
@@ -52,7 +55,10 @@ async def check_logs(patient: Patient) -> list[CheckResult]:
     if patient.settings is None:
         return [skipped("log blobs", "the settings are not whole")]
     now = patient.clock.now()
-    containers = await _containers(patient, patient.settings, now)
+    try:
+        containers = await _containers(patient, patient.settings, now)
+    except StorageNotAuthorized:
+        return [skipped("log blobs", _KEPT_OUT), *await _categories(patient, [], now)]
     return [_read(containers), *await _categories(patient, containers, now)]
 
 
@@ -128,18 +134,27 @@ async def _has_logged(patient: Patient, now: datetime) -> bool:
 
 async def check_dead_letters(patient: Patient) -> list[CheckResult]:
     """Return whether there are lines that could not be read."""
-    container = patient.blobs.get_container_client(DEAD_LETTERS)
-    count, size = 0, 0
+    try:
+        sizes = await _sizes(patient.blobs.get_container_client(DEAD_LETTERS))
+    except StorageNotAuthorized:
+        return [skipped("dead letters", _KEPT_OUT)]
+    if not sizes:
+        return [ok("dead letters", "none")]
+    count = f"{len(sizes):,}{'+' if len(sizes) == _MANY else ''}"
+    seen = f"{count} blobs of them, {sum(sizes):,} bytes, in container {DEAD_LETTERS}"
+    advice = "read their `reason`: Azure may have changed a format; delete them when they are dealt with"
+    return [warning("dead letters", seen, advice)]
+
+
+async def _sizes(container: ContainerClient) -> list[int]:
+    """Return the sizes of its blobs, of the first where they are many; none where there is no container."""
+    sizes = list[int]()
     with storage_errors("listing dead letters"):
         try:
             async for blob in container.list_blobs():
-                count, size = count + 1, size + (blob.size or 0)
-                if count == _MANY:
+                sizes.append(blob.size or 0)
+                if len(sizes) == _MANY:
                     break
         except ResourceNotFoundError:
-            return [ok("dead letters", "there have never been any")]
-    if not count:
-        return [ok("dead letters", "none")]
-    seen = f"{count:,}{'+' if count == _MANY else ''} blobs of them, {size:,} bytes, in container {DEAD_LETTERS}"
-    advice = "read their `reason`: Azure may have changed a format; delete them when they are dealt with"
-    return [warning("dead letters", seen, advice)]
+            return []
+    return sizes

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 
 from azure.core.exceptions import HttpResponseError
@@ -28,58 +30,81 @@ _UNREMARKABLE_SKEW = timedelta(seconds=5)
 # https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key#specifying-the-date-header
 _REFUSED_SKEW = timedelta(minutes=15)
 
-_Probe = Callable[[], Awaitable[None]]
-
 
 async def check_tables(tables: TableServiceClient) -> list[CheckResult]:
     """Return whether this login can read tables, and write a row into one of its own."""
-    name, account = "storage tables", tables.account_name or ""
-    return [await _check(name, account, _TABLE_ROLE, lambda: _read_tables(tables), lambda: _write_row(tables))]
+    access = _Access(
+        name="storage tables",
+        account=tables.account_name or "",
+        role=_TABLE_ROLE,
+        read=partial(_read_tables, tables),
+        write=partial(_write_row, tables),
+        kept_out=failed,
+    )
+    return [await access.check()]
 
 
-async def check_blobs(blobs: BlobServiceClient, name: str = "storage blobs") -> list[CheckResult]:
+async def check_blobs(blobs: BlobServiceClient) -> list[CheckResult]:
     """Return whether this login can read blobs, and write one into a container of its own."""
-    account = blobs.account_name or ""
-    return [await _check(name, account, _BLOB_ROLE, lambda: _read_containers(blobs), lambda: _write_blob(blobs))]
+    access = _Access(
+        name="storage blobs",
+        account=blobs.account_name or "",
+        role=_BLOB_ROLE,
+        read=partial(_read_containers, blobs),
+        write=partial(_write_blob, blobs),
+        # Who issues keys and reads reports needs no blob.
+        kept_out=warning,
+    )
+    return [await access.check()]
 
 
-async def _check(name: str, account: str, role: str, read: _Probe, write: _Probe) -> CheckResult:
-    try:
-        await read()
-    except StorageError as error:
-        return _no_way_in(name, account, role, error)
-    try:
-        await write()
-    except StorageNotAuthorized:
-        seen = f"{account} can be read and not written with this login: reports work"
-        return warning(
-            name, seen, f"the app's own identity needs the role, and so does `ingest`: {_grant(account, role)}"
-        )
-    except StorageError as error:
-        return _no_way_in(name, account, role, error)
-    return ok(name, f"{account} can be read and written with this login")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Access:
+    """A way into an account, the role that opens it, and how bad it is to be kept out."""
 
+    name: str
+    account: str
+    role: str
+    read: Callable[[], Awaitable[None]]
+    write: Callable[[], Awaitable[None]]
+    kept_out: Callable[[str, str, str, str], CheckResult]
 
-def _no_way_in(name: str, account: str, role: str, error: StorageError) -> CheckResult:
-    if isinstance(error, StorageNotAuthorized) and not _is_status(error.__cause__):
-        return failed(name, str(error), "log in", "az login")
-    if isinstance(error, StorageNotAuthorized):
-        seen = f"{account} does not let this login in"
-        return failed(name, seen, f"the role {role} is missing, or its network rules say no", _grant(account, role))
-    if isinstance(error, StorageUnavailable):
-        advice = f"see that {account} is the account's name, and that its network rules let this machine in"
-        return failed(name, str(error), advice)
-    return failed(name, str(error), "see that the account is a general-purpose v2 one")
+    async def check(self) -> CheckResult:
+        """Return whether one can read, and write."""
+        try:
+            await self.read()
+        except StorageError as error:
+            return self._not_read(error)
+        try:
+            await self.write()
+        except StorageNotAuthorized:
+            seen = f"{self.account} can be read and not written with this login"
+            advice = f"reports work; to issue keys, accept findings or ingest logs takes the role {self.role}"
+            return warning(self.name, seen, advice, self._grant())
+        except StorageError as error:
+            return self._not_read(error)
+        return ok(self.name, f"{self.account} can be read and written with this login")
+
+    def _not_read(self, error: StorageError) -> CheckResult:
+        if isinstance(error, StorageNotAuthorized) and not _is_status(error.__cause__):
+            return failed(self.name, str(error), "log in", "az login")
+        if isinstance(error, StorageNotAuthorized):
+            seen = f"{self.account} does not let this login in"
+            advice = f"the role {self.role} is missing, or its network rules say no"
+            return self.kept_out(self.name, seen, advice, self._grant())
+        if isinstance(error, StorageUnavailable):
+            advice = f"see that {self.account} is the account's name, and that its network rules let this machine in"
+            return failed(self.name, str(error), advice)
+        return failed(self.name, str(error), "see that the account is a general-purpose v2 one")
+
+    def _grant(self) -> str:
+        scope = f'"$(az storage account show --name {self.account} --query id --output tsv)"'
+        return f'az role assignment create --role "{self.role}" --assignee OBJECT_ID --scope {scope}'
 
 
 def _is_status(cause: BaseException | None) -> bool:
     """Return whether the service itself said no, and not Entra before it."""
     return isinstance(cause, HttpResponseError) and cause.status_code in {401, 403}
-
-
-def _grant(account: str, role: str) -> str:
-    scope = f'"$(az storage account show --name {account} --query id --output tsv)"'
-    return f'az role assignment create --role "{role}" --assignee OBJECT_ID --scope {scope}'
 
 
 async def _read_tables(tables: TableServiceClient) -> None:

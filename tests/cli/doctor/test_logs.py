@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pytest
+from azure.storage.blob.aio import BlobServiceClient
 
 from local.azurite import Azurite
 from shared.adapters.blob_dead_letters import CONTAINER as DEAD_LETTERS
@@ -21,7 +22,7 @@ from shared.domain.logs.keys import SERVICE_CALLS_TABLE
 from shared.domain.logs.reading import Checkpoint
 from tests.adapters.records import record
 from tests.adapters.usage_rows import put_records
-from tests.cli.doctor.patient import patient
+from tests.cli.doctor.patient import answering, patient
 from tests.usecases.ingesting import LogAccount, call_line, log_account
 
 OK, WARNING, FAILED, SKIPPED = CheckStatus
@@ -142,6 +143,26 @@ async def test_dead_letters_are_counted(logs: Logs) -> None:
 
     assert [none.status, empty.status, some.status] == [OK, OK, WARNING]
     assert some.seen.startswith("1 blobs of them, 3 bytes")
+
+
+async def test_who_may_not_read_blobs_is_told_what_the_tables_say(logs: Logs) -> None:
+    """An operator who issues keys has no role for blobs, and that is no fault of the installation."""
+    await logs.called()
+    await logs.logged()
+    async with (
+        answering(403, "<Error><Code>AuthorizationPermissionMismatch</Code></Error>") as (_, url),
+        BlobServiceClient.from_connection_string(
+            f"AccountName=contoso;AccountKey=c2VjcmV0;BlobEndpoint={url}/contoso;", retry_total=0
+        ) as blobs,
+    ):
+        kept_out = replace(logs.patient, blobs=blobs, log_blobs=blobs)
+        results = [*await check_logs(kept_out), *await check_dead_letters(kept_out)]
+
+    assert [(result.name, result.status) for result in results] == [
+        ("log blobs", SKIPPED),
+        ("diagnostics", OK),
+        ("dead letters", SKIPPED),
+    ]
 
 
 async def test_without_settings_there_is_nowhere_to_look(logs: Logs) -> None:

@@ -53,14 +53,14 @@ async def test_a_role_that_is_missing_is_named_with_the_command_that_gives_it() 
 
 
 async def test_blobs_have_a_role_of_their_own() -> None:
-    """One is not the other, and people give the wrong one."""
+    """One is not the other. Without it reports work: it is a warning."""
     async with (
         answering(403, "<Error><Code>AuthorizationPermissionMismatch</Code></Error>") as (_, url),
         BlobServiceClient.from_connection_string(at(url), retry_total=0) as blobs,
     ):
         (result,) = await check_blobs(blobs)
 
-    assert (result.status, "Storage Blob Data Contributor" in result.command) == (CheckStatus.FAILED, True)
+    assert (result.status, "Storage Blob Data Contributor" in result.command) == (CheckStatus.WARNING, True)
 
 
 async def test_to_read_and_not_to_write_is_enough_for_reports(
