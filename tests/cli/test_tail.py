@@ -25,6 +25,7 @@ from shared.domain.errors import StorageNotAuthorized, StorageUnavailable
 from shared.domain.record_pages import PrincipalId, RecordFilter
 from shared.domain.usage_record import Charge, Outcome, UsageRecord
 from shared.ports.record_search import WrittenRecord
+from shared.usecases.follow_records import FollowRecords
 from tests.adapters.records import record
 from tests.cli.ledger import put, run
 
@@ -45,67 +46,87 @@ def ended(call_id: str, *, begun: float, seconds: float = 1) -> UsageRecord:
     return replace(each, call=call, ended_at=begun_at + timedelta(seconds=seconds))
 
 
-async def tailing(*steps: Callable[[], object], last: int = 10, seconds: float = 0.6) -> None:
-    """Tail, take the steps some time apart, and stop."""
-    going = asyncio.create_task(
-        tail._tail(ONLY, tail._Whose(), last=last, every=0.1, longest=timedelta(minutes=30), as_json=True)
-    )
-    for step in steps:
-        await asyncio.sleep(seconds)
-        await asyncio.to_thread(step)
-    await asyncio.sleep(seconds)
-    going.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await going
+class Tailing:
+    """A tail that is running, and what it has printed so far."""
 
+    def __init__(self, capsys: pytest.CaptureFixture[str], last: int) -> None:
+        self._capsys = capsys
+        self._task = asyncio.create_task(
+            tail._tail(ONLY, tail._Whose(), last=last, every=0.1, longest=timedelta(minutes=30), as_json=True)
+        )
+        self.ids: list[str] = []
+        self.errors = ""
 
-def ids(output: str) -> list[str]:
-    return [json.loads(text)["call_id"] for text in output.splitlines()]
+    async def until(self, is_so: Callable[[Tailing], bool]) -> None:
+        """Return when it is so; it is a failure when that takes long."""
+        async with asyncio.timeout(20):
+            while not is_so(self):
+                await asyncio.sleep(0.05)
+                self._read()
+
+    async def stop(self) -> None:
+        """Let it look once or twice more, and stop it."""
+        await asyncio.sleep(0.5)
+        self._task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await self._task
+        self._read()
+
+    def _read(self) -> None:
+        output = self._capsys.readouterr()
+        self.ids += [json.loads(text)["call_id"] for text in output.out.splitlines()]
+        self.errors += output.err
 
 
 async def test_calls_are_printed_once_whatever_order_they_end_in(
     azurite: Azurite, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Rows stand by when calls began, are written when they end, and some are written again."""
+
+    async def write(*records: UsageRecord) -> None:
+        await asyncio.to_thread(put, azurite.connection_string, records)
+
     there = [ended(f"old{number}", begun=-60 + number) for number in range(3)]
     late = ended("late", begun=-900, seconds=900)
-    await asyncio.to_thread(put, azurite.connection_string, there)
+    await write(*there)
+    tailing = Tailing(capsys, last=2)
+    await tailing.until(lambda it: len(it.ids) == 2)
+    await write(ended("new", begun=0), there[0])
+    await tailing.until(lambda it: "new" in it.ids)
+    await write(late)
+    await tailing.until(lambda it: "late" in it.ids)
+    await write(late, there[2])
+    await tailing.stop()
 
-    def write(*records: UsageRecord) -> Callable[[], object]:
-        return lambda: put(azurite.connection_string, records)
-
-    await tailing(write(ended("new", begun=0), there[0]), write(late), write(late, there[2]), last=2)
-
-    assert ids(capsys.readouterr().out) == ["old1", "old2", "new", "late"]
+    assert tailing.ids == ["old1", "old2", "new", "late"]
 
 
 async def test_trouble_is_told_and_waited_out(
     azurite: Azurite, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever watches at night must not have to start anew; what came meanwhile is not lost."""
-    down = False
-    real = TableRecordSearch.written_since
+    down, polled = asyncio.Event(), asyncio.Event()
+    real = FollowRecords.poll
 
-    async def written_since(self: TableRecordSearch, *args: object) -> Sequence[WrittenRecord]:
-        if down:
+    async def poll(self: FollowRecords, only: RecordFilter) -> list[UsageRecord]:
+        if down.is_set():
             raise StorageUnavailable("reading usage records: storage answered 503")
-        return await real(self, *args)  # type: ignore[arg-type]
+        found = await real(self, only)
+        polled.set()
+        return found
 
-    def fail() -> None:
-        nonlocal down
-        down = True
-        put(azurite.connection_string, [ended("meanwhile", begun=0)])
+    monkeypatch.setattr(FollowRecords, "poll", poll)
+    await asyncio.to_thread(put, azurite.connection_string, [ended("before", begun=-5)])
+    tailing = Tailing(capsys, last=0)
+    await polled.wait()
+    down.set()
+    await asyncio.to_thread(put, azurite.connection_string, [ended("meanwhile", begun=0)])
+    await tailing.until(lambda it: "storage answered 503; trying again" in it.errors)
+    down.clear()
+    await tailing.until(lambda it: "meanwhile" in it.ids)
+    await tailing.stop()
 
-    def mend() -> None:
-        nonlocal down
-        down = False
-
-    monkeypatch.setattr(TableRecordSearch, "written_since", written_since)
-    await tailing(fail, mend, last=0)
-    output = capsys.readouterr()
-
-    assert "meanwhile" in ids(output.out)
-    assert "storage answered 503; trying again" in output.err
+    assert "before" not in tailing.ids
 
 
 async def test_to_be_kept_out_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
