@@ -208,6 +208,10 @@ var columns = [
     type: 'boolean'
   }
   {
+    name: 'Origin'
+    type: 'string'
+  }
+  {
     name: 'RequestBytes'
     type: 'long'
   }

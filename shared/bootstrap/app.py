@@ -23,8 +23,14 @@ class App:
     query_drift: Endpoint
     usage_page: Endpoint
     usage_page_me: Endpoint
+    query_records: Endpoint
+    tell_call: Endpoint
+    query_findings: Endpoint
+    accept_finding: Endpoint
+    query_reconciliation: Endpoint
     health: Endpoint
     sweep_open_calls: Callable[[], Awaitable[None]]
+    reconcile_usage: Callable[[], Awaitable[None]]
     ingest_logs: Callable[[], Awaitable[object]]
     ingest_log_blob: Callable[[str], Awaitable[object]]
     export_usage: Callable[[], Awaitable[None]]
@@ -50,8 +56,14 @@ def refusal(error: OurError) -> App:
         query_drift=refuse,
         usage_page=refuse,
         usage_page_me=refuse,
+        query_records=refuse,
+        tell_call=refuse,
+        query_findings=refuse,
+        accept_finding=refuse,
+        query_reconciliation=refuse,
         health=refuse,
         sweep_open_calls=fail,
+        reconcile_usage=fail,
         ingest_logs=fail,
         ingest_log_blob=fail,
         ingest_log_events=fail,

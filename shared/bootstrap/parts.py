@@ -44,6 +44,7 @@ class Parts:
     table_session: aiohttp.ClientSession
     upstream_session: aiohttp.ClientSession
     entra_session: aiohttp.ClientSession
+    webhook_session: aiohttp.ClientSession
     credential: AsyncTokenCredential
     ledger: UsageLedger
     models: DeploymentModels
@@ -72,7 +73,7 @@ class Parts:
             jitter=random.random,
         )
         # Closed before the session above: what they still have to write goes through it.
-        ledger = open_ledger(settings, endpoint, transactions, clock, stack)
+        ledger = open_ledger(settings, tables, endpoint, transactions, clock, stack)
         models = DeploymentModels(
             {name: described.model for name, described in settings.pricing.deployments.items() if described.model}
         )
@@ -88,6 +89,7 @@ class Parts:
             table_session=table_session,
             upstream_session=await stack.enter_async_context(upstream_session(settings.upstream.idle_seconds)),
             entra_session=await stack.enter_async_context(aiohttp.ClientSession()),
+            webhook_session=await stack.enter_async_context(aiohttp.ClientSession()),
             credential=credential,
             ledger=learning,
             models=models,

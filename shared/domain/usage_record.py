@@ -56,6 +56,13 @@ class TokenUsage:
     method: str | None = None
 
 
+class Origin(StrEnum):
+    """Who tells of a call."""
+
+    RELAY = "relay"  # we made it
+    AZURE_LOGS = "azure_logs"  # Azure logged it, and we did not make it: it went round the gate
+
+
 NO_TOKENS = TokenUsage(source=UsageSource.NOT_APPLICABLE)
 UNKNOWN_TOKENS = TokenUsage(source=UsageSource.UNAVAILABLE)
 
@@ -146,3 +153,4 @@ class UsageRecord:
     response_bytes: int = 0
     charge: Charge = NOT_CHARGED
     audit: CountAudit | None = None
+    origin: Origin = Origin.RELAY

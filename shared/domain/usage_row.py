@@ -78,6 +78,7 @@ _FIELDS = (
     _Field("cost_usd", ColumnType.DECIMAL, "charge.cost_usd"),
     _text("price_source", "charge.price_source"),
     _truth("provisioned", "charge.provisioned"),
+    _text("origin", "origin.value", required=True),
     _whole("request_bytes", "call.request_bytes"),
     _truth("text_only", "call.text_only"),
     _whole("response_bytes", "response_bytes", required=True),

@@ -13,6 +13,7 @@ from shared.settings.ledger import LedgerSettings, read_ledger
 from shared.settings.logs import LogsSettings, LogTriggers, read_log_triggers, read_logs
 from shared.settings.pricing import PricingSettings, read_pricing
 from shared.settings.reader import Reader
+from shared.settings.reconciliation import ReconciliationSettings, read_reconciliation
 from shared.settings.relay import RelaySettings, read_relay
 from shared.settings.storage import read_storage
 from shared.settings.upstream import UpstreamSettings, read_upstream
@@ -30,6 +31,7 @@ class Settings:
     pricing: PricingSettings
     logs: LogsSettings
     exports: ExportSettings
+    reconciliation: ReconciliationSettings
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -50,6 +52,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         pricing=read_pricing(read),
         logs=read_logs(read, storage),
         exports=read_exports(read),
+        reconciliation=read_reconciliation(read),
     )
     read_log_triggers(read)
     read.raise_problems()

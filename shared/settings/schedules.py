@@ -20,3 +20,8 @@ def sweep_schedule(environment: Mapping[str, str] = os.environ) -> str:
 def export_schedule(environment: Mapping[str, str] = os.environ) -> str:
     """Return when usage is exported, as NCRONTAB."""
     return Reader(environment).text("EXPORT_SCHEDULE") or EVERY_NIGHT
+
+
+def reconcile_schedule(environment: Mapping[str, str] = os.environ) -> str:
+    """Return when the ledger is held against Azure's logs, as NCRONTAB."""
+    return Reader(environment).text("RECONCILE_SCHEDULE") or EVERY_MINUTE

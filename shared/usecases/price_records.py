@@ -41,6 +41,10 @@ class PriceRecords:
         """See UsageLedger."""
         await self._ledger.abandon(self._priced(record))
 
+    async def withdraw(self, record: UsageRecord) -> None:
+        """See UsageLedger."""
+        await self._ledger.withdraw(record)
+
     def _priced(self, record: UsageRecord) -> UsageRecord:
         deployment = describe_deployment(self._deployments, record.call.deployment)
         return replace(record, charge=charge_of(record, deployment, self._tables))

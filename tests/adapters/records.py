@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import strategies as st
 
 from shared.domain.principal import Principal, PrincipalKind
-from shared.domain.usage_record import Charge, OpenCall, Outcome, TokenUsage, UsageRecord, UsageSource
+from shared.domain.usage_record import Charge, OpenCall, Origin, Outcome, TokenUsage, UsageRecord, UsageSource
 
 BEGUN_AT = datetime(2026, 11, 23, 9, 1, 2, 123456, tzinfo=UTC)
 TENANT_ID = "11111111-1111-1111-1111-111111111111"
@@ -138,4 +138,5 @@ def records(labels: st.SearchStrategy[str] = texts) -> st.SearchStrategy[UsageRe
             price_source=st.none() | labels,
             provisioned=st.booleans(),
         ),
+        origin=st.sampled_from(Origin),
     )

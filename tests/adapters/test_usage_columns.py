@@ -25,7 +25,7 @@ COLUMNS = {
     "total_tokens", "cached_tokens", "reasoning_tokens", "usage_source", "usage_method", "finish_reason",
     "error_code", "apim_request_id", "region", "request_bytes", "response_bytes", "caller_address", "user_label",
     "text_only", "cache_write_tokens", "audio_prompt_tokens", "audio_completion_tokens", "service_tier",
-    "spilled_over", "cost_usd", "price_source", "provisioned",
+    "spilled_over", "cost_usd", "price_source", "provisioned", "origin",
 }  # fmt: skip
 
 
