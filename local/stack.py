@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).parent.parent
 # What the simulated resource takes for its own key.
 SIMULATED_KEY = "simulated"
 # Azure takes minutes, and we look each minute; nobody wants to wait for that on a machine of their own.
-QUICK_SCHEDULES = dict.fromkeys(("INGEST_SCHEDULE", "RECONCILE_SCHEDULE", "ROLLUP_SCHEDULE"), "*/10 * * * * *")
+QUICK_SCHEDULES = dict.fromkeys(("INGEST_SCHEDULE", "RECONCILE_SCHEDULE", "ROLLUP_SCHEDULE"), "*/5 * * * * *")
 
 _READY = r"ready (http://\S+)"
 _START_SECONDS = 60.0
