@@ -305,7 +305,7 @@ async def test_a_call_that_ends_between_two_reads_is_seen_by_one(monkeypatch: py
     proof.pass_time(minutes=2)
     records = Ending(proof, proof.records)
     proof.open_calls = Ending(proof, proof.open_calls)  # type: ignore[assignment]
-    await proof.reconciler(records=records)()  # type: ignore[arg-type]
+    await proof.reconciler(records=records)()
 
     assert Ending.ended
     assert proof.findings.kept == {}
