@@ -153,7 +153,10 @@ class _Sums:
 
     def totals(self, metrics: Mapping[str, MetricTotals]) -> Mapping[str, HourTotals]:
         """Return the sums; where Azure counted no call by itself, its tokens are those of its metrics."""
-        resources = {*self._counts, *self._ours, *self._azures}
+        measured = {
+            resource for resource, metric in metrics.items() if metric.prompt_tokens or metric.completion_tokens
+        }
+        resources = {*self._counts, *self._ours, *self._azures, *measured}
         return {resource: self._of(resource, metrics.get(resource, MetricTotals())) for resource in sorted(resources)}
 
     def metric_gaps(self, metrics: Mapping[str, MetricTotals]) -> list[MetricGap]:
