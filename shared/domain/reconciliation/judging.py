@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from shared.domain.reconciliation.calls import AzureCall, CallUnderWay, OurCall, Tokens
 from shared.domain.reconciliation.hour_edges import HourEdges
 from shared.domain.reconciliation.lateness import slow_arrival
-from shared.domain.reconciliation.matching import MatchedBy, Matching, Pair, is_under_way
+from shared.domain.reconciliation.matching import CallsUnderWay, MatchedBy, Matching, Pair
 from shared.domain.reconciliation.resource_names import ResourceNames
 from shared.domain.reconciliation.totals import HourTotals
 from shared.domain.reconciliation.windows import Window
@@ -74,10 +74,8 @@ def judge(
     for pair in matching.pairs:
         sums.add_pair(pair)
     missing = [call for call in matching.ours_only if sums.add_ours(call, call.ended_at + lateness, now)]
-    running = list(under_way)
-    bypasses = [
-        call for call in matching.azure_only if sums.add_azures(call, _deadline(call, running, names, now), now)
-    ]
+    running = CallsUnderWay(under_way, names)
+    bypasses = [call for call in matching.azure_only if sums.add_azures(call, _deadline(call, running, now), now)]
     return Judged(
         window=window,
         pairs=[pair for pair in matching.pairs if _is_in(window, pair.azures.began_at)],
@@ -91,11 +89,11 @@ def judge(
     )
 
 
-def _deadline(call: AzureCall, running: list[CallUnderWay], names: ResourceNames, now: datetime) -> datetime:
+def _deadline(call: AzureCall, running: CallsUnderWay, now: datetime) -> datetime:
     """Return until when a record may still come of a call that Azure has logged."""
     grace_ends_at = call.arrived_at + BYPASS_GRACE
     # One that may be it has not ended: look again in a while.
-    return max(grace_ends_at, now + BYPASS_GRACE) if is_under_way(call, running, names) else grace_ends_at
+    return max(grace_ends_at, now + BYPASS_GRACE) if running.may_have(call) else grace_ends_at
 
 
 def _is_in(window: Window, time: datetime) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -194,16 +194,25 @@ def _same_size(sent: int | None, logged: int | None, *, streamed: bool) -> bool:
     return sent - _STREAM_FEWER_BYTES <= logged <= sent + _STREAM_MORE_BYTES
 
 
-def is_under_way(azures: AzureCall, calls: Iterable[CallUnderWay], names: ResourceNames) -> bool:
-    """Return whether a call that Azure has logged may be one of ours that has not ended."""
-    return any(_may_be(azures, call, names) for call in calls)
+class CallsUnderWay:
+    """Calls that have not ended, by time: any of them may be one that Azure has logged the beginning of."""
+
+    def __init__(self, calls: Iterable[CallUnderWay], names: ResourceNames) -> None:
+        self._calls = sorted(calls, key=lambda call: call.begun_at)
+        self._times = [call.begun_at for call in self._calls]
+        self._names = names
+
+    def may_have(self, azures: AzureCall) -> bool:
+        """Return whether a call that Azure has logged may be one of these."""
+        first = bisect_left(self._times, azures.began_at - CLOCK_TOLERANCE)
+        end = bisect_right(self._times, azures.began_at + CLOCK_TOLERANCE)
+        return any(_may_be(azures, call, self._names) for call in self._calls[first:end])
 
 
 def _may_be(azures: AzureCall, ours: CallUnderWay, names: ResourceNames) -> bool:
     call = azures.call
     return (
-        abs(azures.began_at - ours.begun_at) <= CLOCK_TOLERANCE
-        and (call.deployment or "").lower() in {ours.deployment, ""}
+        (call.deployment or "").lower() in {ours.deployment, ""}
         and names.may_be(ours.resource, call.resource_id)
         and (
             ours.request_bytes is None

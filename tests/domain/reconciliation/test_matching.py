@@ -7,11 +7,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.reconciliation.calls import AzureCall, OurCall, with_usage
-from shared.domain.reconciliation.matching import MatchedBy, Matching, match
+from shared.domain.reconciliation.calls import AzureCall, CallUnderWay, OurCall, with_usage
+from shared.domain.reconciliation.matching import CallsUnderWay, MatchedBy, Matching, match
 from shared.domain.reconciliation.resource_names import ResourceNames
 from tests.usecases.reconciling import GATE, NOW, STRANGER, cut_record, logged_call, logged_usage, our_record
 
@@ -131,3 +132,23 @@ def test_a_crowd_hides_nobody_and_excuses_nobody() -> None:
     assert matching.pairs == []
     assert len(matching.azure_only) == 52
     assert [pair.ours for pair in match([other], [edge], NAMES).pairs] == [other]
+
+
+@pytest.mark.parametrize(
+    ("changes", "may_be"),
+    [
+        ({}, True),
+        ({"deployment": "GPT-4O"}, True),
+        ({"deployment": None}, True),
+        ({"request_bytes": None}, True),
+        ({"requested_at": NOW + timedelta(seconds=30)}, True),
+        ({"requested_at": NOW + timedelta(seconds=31)}, False),
+        ({"deployment": "other"}, False),
+        ({"request_bytes": 1}, False),
+    ],
+)
+def test_a_call_under_way_may_be_one_that_azure_has_logged(changes: dict[str, Any], *, may_be: bool) -> None:
+    """Then it is no bypass yet: Azure logs a stream when it begins."""
+    running = CallsUnderWay([CallUnderWay.of(cut_record().call)], NAMES)
+
+    assert running.may_have(AzureCall(logged_call("x", **changes), NOW)) is may_be
