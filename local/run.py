@@ -38,7 +38,7 @@ from shared.domain.gateway_key import KEY_PREFIX
 _DEFAULT_STATE = REPOSITORY / ".azurite"
 _DEFAULT_PORT = 7071
 # What the principal of the key may: see everybody's usage.
-_ROLES = frozenset({"Usage.Read.All"})
+_ROLES = frozenset({"Usage.Read.All", "Findings.Accept.All"})
 _LOOK_SECONDS = 0.2
 
 

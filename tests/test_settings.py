@@ -16,7 +16,7 @@ from shared.domain.errors import SettingsInvalid
 from shared.domain.exports import ExportFormat
 from shared.settings import Settings, log_triggers, read_settings, storage_settings
 from shared.settings.logs import BlobTrigger
-from shared.settings.schedules import export_schedule, sweep_schedule
+from shared.settings.schedules import export_schedule, reconcile_schedule, sweep_schedule
 from shared.settings.upstream import UpstreamAuth
 from shared.usecases.pass_on_answer import OnHangup
 from shared.usecases.record_calls import WhenUnavailable
@@ -341,6 +341,47 @@ def test_tools_need_only_the_storage() -> None:
     assert storage_settings({"AzureWebJobsStorage": "x"}).connection_string == "x"
     with pytest.raises(SettingsInvalid, match="AzureWebJobsStorage"):
         storage_settings({"AzureWebJobsStorage": " "})
+
+
+def test_findings_are_told_to_nobody_unless_it_is_said_whom() -> None:
+    """And the resource is learnt."""
+    read = settings().reconciliation
+
+    assert (read.resource_id, read.webhook_url, read.webhook_secret) == (None, None, None)
+
+
+def test_the_resource_and_who_is_told_are_read() -> None:
+    """A resource id in the one spelling that logs are read in."""
+    resource_id = "/subscriptions/S/resourceGroups/RG/providers/Microsoft.CognitiveServices/accounts/Contoso"
+    read = settings(
+        AZURE_OPENAI_RESOURCE_ID=f"{resource_id}/",
+        FINDINGS_WEBHOOK_URL="https://alerts.example/hook",
+        FINDINGS_WEBHOOK_SECRET="whsec_s3cret",
+    )
+
+    assert read.reconciliation.resource_id == resource_id.lower()
+    assert read.reconciliation.webhook_url == "https://alerts.example/hook"
+    assert "s3cret" not in repr(read)
+
+
+def test_half_a_webhook_and_another_resource_are_named() -> None:
+    """Without a secret nobody could tell our messages from another's."""
+    environment = {
+        **NEEDED,
+        "AZURE_OPENAI_RESOURCE_ID": "/subscriptions/s/resourceGroups/rg",
+        "FINDINGS_WEBHOOK_URL": "https://alerts.example/hook",
+    }
+
+    assert problems_of(environment) == [
+        "AZURE_OPENAI_RESOURCE_ID is not the resource id of an Azure OpenAI account",
+        "FINDINGS_WEBHOOK_URL and FINDINGS_WEBHOOK_SECRET go together",
+    ]
+
+
+def test_the_ledger_is_reconciled_every_minute_unless_it_is_said_otherwise() -> None:
+    """Empty, a setting is not set."""
+    assert reconcile_schedule({"RECONCILE_SCHEDULE": " "}) == "0 * * * * *"
+    assert reconcile_schedule({"RECONCILE_SCHEDULE": "0 0 * * * *"}) == "0 0 * * * *"
 
 
 def test_no_secret_is_shown() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.domain.errors import FindingNotFound, MalformedRequest, PrincipalNotAllowed, StorageUnavailable
-from shared.domain.findings.finding import Finding, FindingState
+from shared.domain.findings.finding import Finding, FindingState, is_finding_id
 from shared.domain.principal import Principal
 from shared.ports.clock import Clock
 from shared.ports.reconciliation import Findings
@@ -33,7 +33,7 @@ class AcceptFinding:
         if ACCEPT_ROLE not in asker.roles:
             raise PrincipalNotAllowed(f"to accept findings takes the app role {ACCEPT_ROLE}")
         for _ in range(MAX_TRIES):
-            finding = await self._findings.get(finding_id)
+            finding = await self._findings.get(finding_id) if is_finding_id(finding_id) else None
             if finding is None:
                 raise FindingNotFound("no finding has this id")
             if finding.state is FindingState.CLOSED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -75,16 +76,19 @@ class ReconcileHour:
         under_way = await self._under_way()
         ours, charged = await self._ours(window)
         names = await self._names(azures)
-        matching = await self._find_far(window, match(ours, azures, names))
+        # Seconds, where an hour has a hundred thousand calls: other calls of this worker must go on meanwhile.
+        matching = await self._find_far(window, await asyncio.to_thread(match, ours, azures, names))
         delays = (call.arrived_at - call.call.logged_at for call in azures)
-        judged = judge(
+        metrics = await self._metrics(window.begins_at)
+        judged = await asyncio.to_thread(
+            judge,
             window,
             matching,
             names=names,
             now=now,
             lateness=lateness([*slow_arrivals, slow_arrival(delays)]),
             under_way=under_way,
-            metrics=await self._metrics(window.begins_at),
+            metrics=metrics,
         )
         await self._charge(judged, charged, names)
         await self._keep(window, findings_of_calls(judged, names, await self._listings(judged)))

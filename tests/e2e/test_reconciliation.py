@@ -15,7 +15,9 @@ from local.simulated_exports.past_the_gate import LISTED_THE_KEYS, TOKEN_OBJECT_
 from local.stack import Stack, app_settings, keep_key, running_stack
 from shared.bootstrap import build_app
 from shared.domain.reconciliation import judging
+from shared.domain.reconciliation.windows import open_windows
 from shared.settings import read_settings
+from shared.usecases import reconcile_usage
 from shared.usecases.accept_finding import ACCEPT_ROLE
 from shared.usecases.query_usage import READ_ALL_ROLE
 
@@ -27,6 +29,7 @@ FOUND = {"bypass_with_identity", "bypass_with_key", "keys_listed", "listed_key_u
 def test_what_goes_round_the_gate_is_found_counted_and_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     """As an operator sees it. The grace that a record has to come is left out, or the test would wait for it."""
     monkeypatch.setattr(judging, "BYPASS_GRACE", timedelta(0))
+    monkeypatch.setattr(reconcile_usage, "open_windows", lambda now: open_windows(now)[:2])
     settings = {"INGEST_SCHEDULE": "* * * * * *", "RECONCILE_SCHEDULE": NEVER}
     with running_stack(exports=True, simulator_arguments=["--export-within", "1"], settings=settings) as stack:
         key = keep_key(stack.azurite.connection_string, "auditor", roles=frozenset({READ_ALL_ROLE, ACCEPT_ROLE}))

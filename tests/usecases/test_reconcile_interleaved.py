@@ -14,8 +14,9 @@ import pytest
 from shared.domain.findings.finding import FindingState
 from shared.domain.logs.entries import AuditKind, LogEntry
 from shared.domain.reconciliation.totals import HourTotals
-from shared.domain.reconciliation.windows import LONGEST_RUN
+from shared.domain.reconciliation.windows import LONGEST_RUN, open_windows
 from shared.domain.usage_record import UsageRecord
+from shared.usecases import reconcile_usage
 from tests.usecases.reconciling import (
     NOW,
     Proof,
@@ -51,6 +52,12 @@ ENTRIES: list[LogEntry] = [
     event(at=NOW - timedelta(hours=1)),
     event(AuditKind.KEY_REGENERATED, correlation_id="e2"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def few_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the fifty hours that may change, look at those that have something in them."""
+    monkeypatch.setattr(reconcile_usage, "open_windows", lambda now: open_windows(now)[:4])
 
 
 class Crash(Exception):
@@ -257,3 +264,65 @@ async def test_a_run_that_was_overtaken_spoils_nothing(*, dies: bool, age: timed
         assert proof.bypass_records() == []
         assert proof.found() == []
     assert all(not state.open_runs for state in proof.windows.kept.values())
+
+
+class Ending:
+    """A port after whose first read a call that was open ends: its record is there, and then it is no longer open."""
+
+    ended = False
+
+    def __init__(self, proof: Proof, port: Any) -> None:
+        self._proof = proof
+        self._port = port
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+    async def pages(self) -> Any:
+        async for page in self._port.pages():
+            yield page
+        await self._end()
+
+    async def between(self, *args: Any, **named: Any) -> Any:
+        async for page in self._port.between(*args, **named):
+            yield page
+        await self._end()
+
+    async def _end(self) -> None:
+        if not Ending.ended:
+            Ending.ended = True
+            await self._proof.fake_ledger.end(our_record())
+
+
+async def test_a_call_that_ends_between_two_reads_is_seen_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open when the open calls are read, or recorded when the records are: so those are read first."""
+    monkeypatch.setattr(Ending, "ended", False)
+    monkeypatch.setattr(reconcile_usage, "open_windows", lambda now: [])
+    proof = Proof()
+    await proof.ledger.begin(our_record().call)
+    proof.open_calls.written["c1"] = ("worker-1", NOW)
+    await proof.log(logged_call())
+    proof.pass_time(minutes=2)
+    records = Ending(proof, proof.records)
+    proof.open_calls = Ending(proof, proof.open_calls)  # type: ignore[assignment]
+    await proof.reconciler(records=records)()
+
+    assert Ending.ended
+    assert proof.findings.kept == {}
+    assert proof.bypass_records() == []
+
+
+async def test_lines_that_are_stored_while_their_hour_is_looked_at_have_it_looked_at_again() -> None:
+    """The mark is made behind the rows: before them, this run would have taken it away and seen nothing."""
+    proof = await quiet()
+    put = proof.logs.put
+
+    async def slow_put(entries: Any) -> Any:
+        await proof.reconcile()
+        return await put(entries)
+
+    proof.logs.put = slow_put  # type: ignore[method-assign]
+    await proof.log(bypass_with_key(at=NOW - timedelta(days=10)))
+    await proof.reconcile_after(minutes=2)
+
+    assert len(proof.bypass_records()) == 1

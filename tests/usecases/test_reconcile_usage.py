@@ -816,3 +816,30 @@ async def test_hostile_lines_stop_nothing_and_come_out_harmless() -> None:
         check_entity(finding_entity(finding))
     for totals in proof.windows.hours[Window.of_hour(NOW)]:
         check_entity(totals_entity(totals))
+
+
+async def test_metrics_of_an_hour_without_a_call_are_somebody_elses() -> None:
+    """RequestResponse is not exported, and somebody goes round the gate: the metrics still say so."""
+    proof = Proof()
+    await proof.log(minute("ProcessedPromptTokens", 500), minute("GeneratedTokens", 70))
+    await proof.reconcile_after(hours=49)
+    await proof.reconcile_after(hours=2)
+
+    finding = proof.only(FindingKind.TOKEN_COUNTS_DIFFER)
+    assert (finding.evidence[0]["our_prompt_tokens"], finding.evidence[0]["azure_prompt_tokens"]) == (0, 500)
+    assert proof.hour().azure_prompt_tokens == 500
+
+
+async def test_a_bypass_that_nothing_new_is_known_of_is_not_written_again() -> None:
+    """Each write would mark its hour, and so have it written again, for ever."""
+    proof = Proof()
+    await proof.log(
+        bypass_with_key(deployment="x" * 900 + "\x00", prompt_tokens=2**63 - 1, completion_tokens=2**63 - 1)
+    )
+    await proof.reconcile_after(minutes=20)
+    await proof.reconcile_after(minutes=1)
+    await proof.reconcile_after(minutes=1)
+    runs = proof.windows.kept[Window.of_hour(NOW)].last_run
+
+    assert proof.windows.marked == {}
+    assert runs <= 4

@@ -226,9 +226,10 @@ async def test_to_accept_takes_the_role() -> None:
     assert ACCEPT_ROLE in body["error"]["message"]
 
 
-async def test_a_finding_that_is_not_there_is_404() -> None:
-    """In the form that the SDKs read."""
-    status, body = await Site().accept("20261123-keys_listed-0", {"state": "accepted", "reason": "x"})
+@pytest.mark.parametrize("finding_id", ["20261123-keys_listed-0123456789abcdef", "x", "../usage", "\x00", "2026'", ""])
+async def test_a_finding_that_is_not_there_is_404(finding_id: str) -> None:
+    """In the form that the SDKs read; storage is not asked for what can be no id."""
+    status, body = await Site().accept(finding_id, {"state": "accepted", "reason": "x"})
 
     assert (status, body["error"]["code"]) == (404, "finding_not_found")
 

@@ -8,6 +8,7 @@ how often. Where no part is left, later data has explained it and it is closed; 
 from __future__ import annotations
 
 import hashlib
+import re
 from bisect import insort
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +18,14 @@ from enum import StrEnum
 
 from shared.domain.findings.evidence import MAX_PER_PLACE, Evidence
 from shared.domain.table_entity import storable_text
+
+# What `Subject.id` makes; anything else is nobody's.
+_ID = re.compile(r"\d{8}-[a-z_]+-[0-9a-f]{16}", re.ASCII)
+
+
+def is_finding_id(text: str) -> bool:
+    """Return whether a text from outside has the form of an id: such a one can stand in a key."""
+    return _ID.fullmatch(text) is not None
 
 
 class FindingKind(StrEnum):

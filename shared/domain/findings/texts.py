@@ -53,7 +53,6 @@ def summary(finding: Finding) -> str:
 
 def _filled(template: str, finding: Finding) -> str:
     occurrences = finding.occurrences
-    # The longest of them first: none may push the others out.
     names = {"resource": account_of(finding.subject.resource), "of": finding.subject.of or "somebody unknown"}
     plain = {name: plain_text(text) for name, text in names.items()}
     return template.format(n="1 time" if occurrences == 1 else f"{occurrences} times", **plain)[:_MAX_TEXT_LENGTH]

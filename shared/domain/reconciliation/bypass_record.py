@@ -10,8 +10,9 @@ from datetime import timedelta
 from shared.domain.errors import PrincipalNotProved
 from shared.domain.operation import metered_as
 from shared.domain.principal import Principal, PrincipalKind
-from shared.domain.reconciliation.calls import AzureCall
+from shared.domain.reconciliation.calls import AzureCall, Tokens
 from shared.domain.reconciliation.resource_names import ResourceNames
+from shared.domain.table_entity import is_int64, storable_text
 from shared.domain.usage_record import (
     NO_TOKENS,
     NOT_CHARGED,
@@ -43,12 +44,18 @@ _OPERATIONS = {
     "create_thread": "threads",
 }
 _NAME_HASH_LENGTH = 16
+# A thousand days: what is longer is no duration, and an end beyond the calendar would cost the record.
+_LONGEST_MS = 86_400_000_000
 _VERSION_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _API_VERSION = re.compile(r"version (\S{1,40})$")
 
 
 def bypass_record(call: AzureCall, names: ResourceNames, tenant_id: str | None) -> UsageRecord:
-    """Return the record of a call that only Azure tells of; `tenant_id` is that of all principals, if there is one."""
+    """
+    Return the record of a call that only Azure tells of; `tenant_id` is that of all principals, if there is one.
+
+    It is as storage keeps it, so that one that is read again is the same.
+    """
     logged = call.call
     duration_ms = logged.duration_ms or 0
     return UsageRecord(
@@ -59,10 +66,10 @@ def bypass_record(call: AzureCall, names: ResourceNames, tenant_id: str | None) 
             operation=operation_of(logged.log_operation),
             method="",
             resource=names.host_of(logged.resource_id),
-            deployment=logged.deployment,
+            deployment=_text(logged.deployment),
             api_version=_api_version(logged.api_name),
             streamed=bool(logged.streamed),
-            caller_address=logged.caller_address,
+            caller_address=_text(logged.caller_address),
             request_bytes=logged.request_bytes,
         ),
         ended_at=call.began_at + timedelta(milliseconds=min(duration_ms, _LONGEST_MS)),
@@ -71,8 +78,8 @@ def bypass_record(call: AzureCall, names: ResourceNames, tenant_id: str | None) 
         usage=_usage(call),
         status=logged.status,
         model=_model(logged.model, logged.model_version),
-        apim_request_id=call.correlation_id,
-        region=logged.region,
+        apim_request_id=_text(call.correlation_id),
+        region=_text(logged.region),
         response_bytes=logged.response_bytes or 0,
         origin=Origin.AZURE_LOGS,
     )
@@ -94,10 +101,6 @@ def operation_of(log_operation: str | None) -> str:
     return _OPERATIONS.get((log_operation or "").lower(), "other")
 
 
-# A thousand days: what is longer is no duration, and an end beyond the calendar would cost the record.
-_LONGEST_MS = 86_400_000_000
-
-
 def _plain(correlation_id: str) -> str:
     """Return an id as a key may have it; Azure's own are GUIDs."""
     return correlation_id if re.fullmatch(r"[a-z0-9-]{1,64}", correlation_id) else _hash(correlation_id)
@@ -105,6 +108,10 @@ def _plain(correlation_id: str) -> str:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_NAME_HASH_LENGTH]
+
+
+def _text(text: str | None) -> str | None:
+    return storable_text(text) if text is not None else None
 
 
 def _principal(object_id: str | None, tenant_id: str | None) -> Principal:
@@ -120,7 +127,7 @@ def _principal(object_id: str | None, tenant_id: str | None) -> Principal:
 
 def _api_version(api_name: str | None) -> str | None:
     found = _API_VERSION.search(api_name or "")
-    return found[1] if found else None
+    return _text(found[1]) if found else None
 
 
 def _model(name: str | None, version: str | None) -> str | None:
@@ -135,11 +142,17 @@ def _usage(call: AzureCall) -> TokenUsage:
     if tokens is None:
         uses_tokens = metered_as(operation_of(call.call.log_operation)) or call.call.deployment
         return UNKNOWN_TOKENS if uses_tokens and not is_refused(call) else NO_TOKENS
-    known = [count for count in (tokens.prompt, tokens.completion) if count is not None]
     return TokenUsage(
         prompt_tokens=tokens.prompt,
         completion_tokens=tokens.completion,
-        total_tokens=sum(known) if len(known) == 2 else None,
+        total_tokens=_total(tokens),
         cached_tokens=tokens.cached,
         source=UsageSource.REPORTED,
     )
+
+
+def _total(tokens: Tokens) -> int | None:
+    if tokens.prompt is None or tokens.completion is None:
+        return None
+    total = tokens.prompt + tokens.completion
+    return total if is_int64(total) else None

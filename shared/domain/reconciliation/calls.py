@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from shared.domain.logs.entries import CallUsage, ServiceCall
@@ -104,7 +104,7 @@ class AzureCall:
 def with_usage(calls: Iterable[AzureCall], usages: Iterable[CallUsage]) -> Sequence[AzureCall]:
     """Return calls with what they used, in the order of their ids; usage of a call that is not there is left out."""
     by_id = {usage.correlation_id: usage for usage in usages}
-    joined = (replace(call, usage=by_id.get(call.correlation_id)) for call in calls)
+    joined = (AzureCall(call.call, call.arrived_at, by_id.get(call.correlation_id)) for call in calls)
     return sorted(joined, key=lambda call: (call.correlation_id, call.began_at))
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.domain.reconciliation.calls import AzureCall, CallUnderWay, OurCall, Tokens
 from shared.domain.reconciliation.hour_edges import HourEdges
 from shared.domain.reconciliation.lateness import slow_arrival
-from shared.domain.reconciliation.matching import MatchedBy, Matching, Pair, is_under_way
+from shared.domain.reconciliation.matching import CallsUnderWay, MatchedBy, Matching, Pair
 from shared.domain.reconciliation.resource_names import ResourceNames
 from shared.domain.reconciliation.totals import HourTotals
 from shared.domain.reconciliation.windows import Window
@@ -74,10 +74,8 @@ def judge(
     for pair in matching.pairs:
         sums.add_pair(pair)
     missing = [call for call in matching.ours_only if sums.add_ours(call, call.ended_at + lateness, now)]
-    running = list(under_way)
-    bypasses = [
-        call for call in matching.azure_only if sums.add_azures(call, _deadline(call, running, names, now), now)
-    ]
+    running = CallsUnderWay(under_way, names)
+    bypasses = [call for call in matching.azure_only if sums.add_azures(call, _deadline(call, running, now), now)]
     return Judged(
         window=window,
         pairs=[pair for pair in matching.pairs if _is_in(window, pair.azures.began_at)],
@@ -91,11 +89,11 @@ def judge(
     )
 
 
-def _deadline(call: AzureCall, running: list[CallUnderWay], names: ResourceNames, now: datetime) -> datetime:
+def _deadline(call: AzureCall, running: CallsUnderWay, now: datetime) -> datetime:
     """Return until when a record may still come of a call that Azure has logged."""
     grace_ends_at = call.arrived_at + BYPASS_GRACE
     # One that may be it has not ended: look again in a while.
-    return max(grace_ends_at, now + BYPASS_GRACE) if is_under_way(call, running, names) else grace_ends_at
+    return max(grace_ends_at, now + BYPASS_GRACE) if running.may_have(call) else grace_ends_at
 
 
 def _is_in(window: Window, time: datetime) -> bool:
@@ -108,7 +106,7 @@ class _Sums:
     def __init__(self, window: Window, names: ResourceNames) -> None:
         self._window = window
         self._names = names
-        self._totals: dict[str, HourTotals] = {}
+        self._counts = defaultdict[str, Counter[str]](Counter)
         self._ours = defaultdict[str, list[int | None]](lambda: [None, None])
         self._azures = defaultdict[str, list[int | None]](lambda: [None, None])
         self._edges = HourEdges(window)
@@ -123,8 +121,8 @@ class _Sums:
         if _is_in(self._window, pair.ours.begun_at):
             self._add_our_tokens(resource, pair.ours)
         if self._add_logged(pair.azures):
-            by_likeness = pair.by is MatchedBy.LIKENESS
-            self._count(resource, matched=1, matched_by_likeness=int(by_likeness))
+            self._counts[resource]["matched"] += 1
+            self._counts[resource]["matched_by_likeness"] += pair.by is MatchedBy.LIKENESS
 
     def add_ours(self, call: OurCall, deadline: datetime, now: datetime) -> bool:
         """Count a call of ours that is left over; return whether Azure's line is missing."""
@@ -136,7 +134,7 @@ class _Sums:
         if not call.was_answered:
             return False
         is_missing = deadline <= now
-        self._count(resource, ours_only=int(is_missing), late=int(not is_missing))
+        self._counts[resource]["ours_only" if is_missing else "late"] += 1
         if not is_missing:
             self.deadlines.append(deadline)
         return is_missing
@@ -146,22 +144,25 @@ class _Sums:
         if not self._add_logged(call):
             return False
         is_bypass = deadline <= now
-        self._count(call.call.resource_id, azure_only=int(is_bypass), late=int(not is_bypass))
+        self._counts[call.call.resource_id]["azure_only" if is_bypass else "late"] += 1
         if not is_bypass:
             self.deadlines.append(deadline)
         return is_bypass
 
     def totals(self, metrics: Mapping[str, MetricTotals]) -> Mapping[str, HourTotals]:
         """Return the sums; where Azure counted no call by itself, its tokens are those of its metrics."""
-        resources = {*self._totals, *self._ours, *self._azures}
+        measured = {
+            resource for resource, metric in metrics.items() if metric.prompt_tokens or metric.completion_tokens
+        }
+        resources = {*self._counts, *self._ours, *self._azures, *measured}
         return {resource: self._of(resource, metrics.get(resource, MetricTotals())) for resource in sorted(resources)}
 
     def metric_gaps(self, metrics: Mapping[str, MetricTotals]) -> list[MetricGap]:
         """Return where metrics count otherwise, of resources whose calls Azure does not count one by one."""
         gaps = []
         for resource, metric in sorted(metrics.items()):
-            totals = self._totals.get(resource) or self._empty(resource)
-            is_whole = not (totals.azure_only or totals.late) and self._azures[resource] == [None, None]
+            counts = self._counts[resource]
+            is_whole = not (counts["azure_only"] or counts["late"]) and self._azures[resource] == [None, None]
             azures = Tokens(prompt=metric.prompt_tokens, completion=metric.completion_tokens)
             if is_whole and self._edges.differ(resource, azures):
                 gaps.append(MetricGap(resource, self._edges.tokens(resource), azures))
@@ -172,20 +173,20 @@ class _Sums:
         prompt, completion = self._azures[resource]
         if prompt is None and completion is None:
             prompt, completion = metric.prompt_tokens, metric.completion_tokens
-        return replace(
-            self._totals.get(resource) or self._empty(resource),
+        counts = self._counts[resource]
+        return HourTotals(
+            resource=resource,
+            hour=self._window.begins_at,
+            matched=counts["matched"],
+            matched_by_likeness=counts["matched_by_likeness"],
+            ours_only=counts["ours_only"],
+            azure_only=counts["azure_only"],
+            late=counts["late"],
             our_prompt_tokens=our_prompt,
             our_completion_tokens=our_completion,
             azure_prompt_tokens=prompt,
             azure_completion_tokens=completion,
         )
-
-    def _empty(self, resource: str) -> HourTotals:
-        return HourTotals(resource=resource, hour=self._window.begins_at)
-
-    def _count(self, resource: str, **more: int) -> None:
-        before = self._totals.get(resource) or self._empty(resource)
-        self._totals[resource] = replace(before, **{name: getattr(before, name) + n for name, n in more.items()})
 
     def _add_our_tokens(self, resource: str, call: OurCall) -> None:
         sums = self._ours[resource]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -19,6 +19,8 @@ _Call = TypeVar("_Call")
 CLOCK_TOLERANCE = timedelta(seconds=30)
 # Of a stream the body goes on with an option more, and without the blanks between its members.
 _STREAM_FEWER_BYTES, _STREAM_MORE_BYTES = 256, 64
+# So many that can be one's own are as good as any number.
+_CROWD = 50
 
 
 class MatchedBy(StrEnum):
@@ -80,20 +82,18 @@ def _logged_first(call: AzureCall) -> tuple[datetime, str]:
 
 def _by_likeness(left: Matching, names: ResourceNames) -> list[Pair]:
     gate = _gate_seen_by_azure(left.pairs)
-    logged = _ByDeployment(left.azure_only)
-    candidates = {
-        call.call_id: [found for found in logged.near(call) if _are_alike(call, found, gate, names)]
-        for call in left.ours_only
-        if not call.correlation_id and call.was_sent and call.request_bytes is not None
-    }
-    claims = defaultdict[int, int](int)
-    for found_calls in candidates.values():
-        for found in found_calls:
-            claims[id(found)] += 1
+    logged = _BySize(left.azure_only)
+    found = dict[str, list[AzureCall]]()
+    claims = Counter[int]()
+    for call in left.ours_only:
+        if not call.correlation_id and call.was_sent and call.request_bytes is not None:
+            found[call.call_id] = [each for each in logged.near(call) if _are_alike(call, each, gate, names)]
+            claims.update(id(each) for each in found[call.call_id])
+    claims.update(logged.crowded())
     return [
-        Pair(call, found_calls[0], MatchedBy.LIKENESS)
+        Pair(call, alike[0], MatchedBy.LIKENESS)
         for call in left.ours_only
-        if len(found_calls := candidates.get(call.call_id, [])) == 1 and claims[id(found_calls[0])] == 1
+        if len(alike := found.get(call.call_id, [])) == 1 and claims[id(alike[0])] == 1
     ]
 
 
@@ -117,28 +117,66 @@ def _gate_seen_by_azure(pairs: Iterable[Pair]) -> GateSeenByAzure:
     )
 
 
-class _ByDeployment:
-    """Azure's calls by deployment and time, so that what is near a call is found without a look at all."""
+class _BySize:
+    """Azure's calls by deployment, size and time, so that what is near a call is found without a look at all."""
 
     def __init__(self, calls: Iterable[AzureCall]) -> None:
-        self._calls = defaultdict[str, list[AzureCall]](list)
+        by_size = defaultdict[tuple[str, int], list[AzureCall]](list)
         for call in sorted(calls, key=_logged_first):
-            self._calls[(call.call.deployment or "").lower()].append(call)
-        self._times = {name: [call.began_at for call in calls] for name, calls in self._calls.items()}
+            if call.call.request_bytes is not None:
+                by_size[(call.call.deployment or "").lower(), call.call.request_bytes].append(call)
+        self._slots = {key: _Slot(calls) for key, calls in by_size.items()}
 
     def near(self, ours: OurCall) -> list[AzureCall]:
-        """Return the calls of the same deployment that began about when this one did."""
-        calls, times = self._calls.get(ours.deployment, []), self._times.get(ours.deployment, [])
-        first = bisect_left(times, ours.begun_at - CLOCK_TOLERANCE)
-        end = bisect_left(times, ours.begun_at + CLOCK_TOLERANCE)
-        return calls[first:end]
+        """Return the calls of the same deployment and size that began about when this one did; none of a crowd."""
+        near = list[AzureCall]()
+        for size in _sizes(ours):
+            slot = self._slots.get((ours.deployment, size))
+            near += slot.near(ours.begun_at) if slot else ()
+        return near
+
+    def crowded(self) -> Iterator[int]:
+        """Yield the identities of calls that stood in a crowd somebody looked at."""
+        for slot in self._slots.values():
+            yield from slot.crowded()
+
+
+class _Slot:
+    """Calls of one deployment and size, by time. A crowd is not gone through: nobody can say which is one's own."""
+
+    __slots__ = ("_calls", "_edges", "_times")
+
+    def __init__(self, calls: list[AzureCall]) -> None:
+        self._calls = calls
+        self._times = [call.began_at for call in calls]
+        self._edges = Counter[int]()
+
+    def near(self, begun_at: datetime) -> Sequence[AzureCall]:
+        first = bisect_left(self._times, begun_at - CLOCK_TOLERANCE)
+        end = bisect_left(self._times, begun_at + CLOCK_TOLERANCE)
+        if end - first <= _CROWD:
+            return self._calls[first:end]
+        self._edges.update({first: 1})
+        self._edges.subtract({end: 1})
+        return ()
+
+    def crowded(self) -> Iterator[int]:
+        depth = 0
+        for number, call in enumerate(self._calls):
+            depth += self._edges[number]
+            if depth:
+                yield id(call)
+
+
+def _sizes(ours: OurCall) -> Iterable[int]:
+    """Return the sizes that Azure may log of a call."""
+    sent = ours.request_bytes or 0
+    return range(sent - _STREAM_FEWER_BYTES, sent + _STREAM_MORE_BYTES + 1) if ours.streamed else (sent,)
 
 
 def _are_alike(ours: OurCall, azures: AzureCall, gate: GateSeenByAzure, names: ResourceNames) -> bool:
     call = azures.call
     if not names.may_be(ours.resource, call.resource_id):
-        return False
-    if not _same_size(ours.request_bytes, call.request_bytes, streamed=ours.streamed):
         return False
     # What is known of the gate's own calls: where none was matched in this time, nothing is.
     addresses = gate.addresses.get(call.resource_id)
@@ -156,16 +194,25 @@ def _same_size(sent: int | None, logged: int | None, *, streamed: bool) -> bool:
     return sent - _STREAM_FEWER_BYTES <= logged <= sent + _STREAM_MORE_BYTES
 
 
-def is_under_way(azures: AzureCall, calls: Iterable[CallUnderWay], names: ResourceNames) -> bool:
-    """Return whether a call that Azure has logged may be one of ours that has not ended."""
-    return any(_may_be(azures, call, names) for call in calls)
+class CallsUnderWay:
+    """Calls that have not ended, by time: any of them may be one that Azure has logged the beginning of."""
+
+    def __init__(self, calls: Iterable[CallUnderWay], names: ResourceNames) -> None:
+        self._calls = sorted(calls, key=lambda call: call.begun_at)
+        self._times = [call.begun_at for call in self._calls]
+        self._names = names
+
+    def may_have(self, azures: AzureCall) -> bool:
+        """Return whether a call that Azure has logged may be one of these."""
+        first = bisect_left(self._times, azures.began_at - CLOCK_TOLERANCE)
+        end = bisect_right(self._times, azures.began_at + CLOCK_TOLERANCE)
+        return any(_may_be(azures, call, self._names) for call in self._calls[first:end])
 
 
 def _may_be(azures: AzureCall, ours: CallUnderWay, names: ResourceNames) -> bool:
     call = azures.call
     return (
-        abs(azures.began_at - ours.begun_at) <= CLOCK_TOLERANCE
-        and (call.deployment or "").lower() in {ours.deployment, ""}
+        (call.deployment or "").lower() in {ours.deployment, ""}
         and names.may_be(ours.resource, call.resource_id)
         and (
             ours.request_bytes is None

@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.adapters.table_wire import upsert
-from shared.adapters.usage_columns import usage_entity
+from shared.adapters.usage_columns import usage_entity, usage_record
 from shared.domain.logs.entries import ServiceCall
 from shared.domain.reconciliation.bypass_record import bypass_record, operation_of, same_bypass
 from shared.domain.reconciliation.calls import AzureCall
 from shared.domain.reconciliation.resource_names import ResourceNames
 from shared.domain.usage_record import UsageRecord, UsageSource
+from tests.adapters.records import as_read
 from tests.usecases.reconciling import NOW, bypass_with_identity, bypass_with_key, logged_usage
 
 NAMES = ResourceNames({}, {})
@@ -54,6 +55,15 @@ def test_any_line_is_a_record_that_storage_takes(call: ServiceCall) -> None:
 
     assert same_bypass(record, made_of(call))
     assert record.call.call_id.startswith("bypass-")
+
+
+@given(_lines)
+@settings(max_examples=200, deadline=None)
+def test_a_record_is_the_same_when_it_is_read_again(call: ServiceCall) -> None:
+    """Else it would be written anew by every run, and each would have the hour run again."""
+    record = made_of(call)
+
+    assert same_bypass(usage_record(as_read(usage_entity(record))), record)
 
 
 @pytest.mark.parametrize(
