@@ -35,6 +35,7 @@ class Site:
 
     def __init__(self, roles: frozenset[str] = ALL_ROLES) -> None:
         self.clock = FakeClock(NOW)
+        self.content_type = "application/json"
         self.findings, self.windows = FakeFindings(), FakeWindows()
         key = GatewayKey(key_hash=hash_key("key"), principal=Principal.from_name("finance", roles=roles), issued_at=NOW)
         identify = IdentifyPrincipal(keys=FakeGatewayKeys(key), clock=self.clock)
@@ -79,7 +80,7 @@ class Site:
         scope = {
             "type": "http",
             "method": method,
-            "headers": [(b"api-key", b"key")],
+            "headers": [(b"api-key", b"key"), (b"content-type", self.content_type.encode())],
             "query_string": query.encode(),
             "path_params": {"id": finding_id},
         }
@@ -214,6 +215,20 @@ async def test_a_body_that_is_wrong_is_a_clear_error(body: object) -> None:
     assert status in {400, 413}
     assert answer["error"]["code"] in {"malformed_request", "body_too_large"}
     assert (await site.findings.get(finding_id)).state == "open"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "content_type", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=json"]
+)
+async def test_what_another_site_can_send_accepts_nothing(content_type: str) -> None:
+    """A browser sends a form along with the cookie of the platform's sign-in; JSON it does not, unasked."""
+    site = Site()
+    finding_id = await site.found()
+    site.content_type = content_type
+    status, body = await site.accept(finding_id, {"state": "accepted", "reason": "because"})
+
+    assert (status, body["error"]["code"]) == (400, "malformed_request")
+    assert (await site.list())[1]["findings"][0]["state"] == "open"
 
 
 async def test_to_accept_takes_the_role() -> None:
