@@ -8,7 +8,7 @@ from azurefunctions.extensions.http.fastapi import Request, Response
 from shared import bootstrap
 from shared.settings import log_triggers
 from shared.settings.logs import BlobTrigger
-from shared.settings.schedules import sweep_schedule
+from shared.settings.schedules import export_schedule, reconcile_schedule, sweep_schedule
 from shared.web.platform import close_on_sigterm, mend_platform
 
 mend_platform()
@@ -41,6 +41,55 @@ async def query_drift(request: Request) -> Response:
     return await (await bootstrap.app()).query_drift(request)
 
 
+@app.function_name("usage_page")
+@app.route("usage/page/{*file}", methods=["GET"], trigger_arg_name="request")
+async def usage_page(request: Request) -> Response:
+    """Serve the page on which people look at usage."""
+    return await (await bootstrap.app()).usage_page(request)
+
+
+@app.function_name("usage_page_me")
+@app.route("usage/page/me", methods=["GET"], trigger_arg_name="request")
+async def usage_page_me(request: Request) -> Response:
+    """Answer who looks at the page."""
+    return await (await bootstrap.app()).usage_page_me(request)
+
+
+@app.function_name("query_records")
+@app.route("usage/records", methods=["GET"], trigger_arg_name="request")
+async def query_records(request: Request) -> Response:
+    """Answer which calls there were, one by one."""
+    return await (await bootstrap.app()).query_records(request)
+
+
+@app.function_name("tell_call")
+@app.route("usage/records/{call_id}", methods=["GET"], trigger_arg_name="request")
+async def tell_call(request: Request) -> Response:
+    """Answer what became of one call."""
+    return await (await bootstrap.app()).tell_call(request)
+
+
+@app.function_name("query_findings")
+@app.route("findings", methods=["GET"], trigger_arg_name="request")
+async def query_findings(request: Request) -> Response:
+    """Answer what does not add up."""
+    return await (await bootstrap.app()).query_findings(request)
+
+
+@app.function_name("accept_finding")
+@app.route("findings/{id}", methods=["POST"], trigger_arg_name="request")
+async def accept_finding(request: Request) -> Response:
+    """Say why a finding is all right."""
+    return await (await bootstrap.app()).accept_finding(request)
+
+
+@app.function_name("query_reconciliation")
+@app.route("reconciliation", methods=["GET"], trigger_arg_name="request")
+async def query_reconciliation(request: Request) -> Response:
+    """Answer how the ledger and Azure's logs compare."""
+    return await (await bootstrap.app()).query_reconciliation(request)
+
+
 @app.function_name("healthz")
 @app.route("healthz", methods=["GET"], trigger_arg_name="request")
 async def healthz(request: Request) -> Response:
@@ -55,6 +104,20 @@ async def healthz(request: Request) -> Response:
 async def sweep_open_calls(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the worker passes it by name
     """Record the calls of workers that are gone."""
     await (await bootstrap.app()).sweep_open_calls()
+
+
+@app.function_name("export_usage")
+@app.timer_trigger("timer", export_schedule(), use_monitor=False)
+async def export_usage(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the worker passes it by name
+    """Export the days that are over."""
+    await (await bootstrap.app()).export_usage()
+
+
+@app.function_name("reconcile_usage")
+@app.timer_trigger("timer", reconcile_schedule(), use_monitor=False)
+async def reconcile_usage(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the worker passes it by name
+    """Hold the ledger against what Azure has logged."""
+    await (await bootstrap.app()).reconcile_usage()
 
 
 logs = log_triggers()

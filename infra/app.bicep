@@ -11,6 +11,9 @@ param tags object = {}
 @description('Endpoint of Azure OpenAI: https://NAME.openai.azure.com')
 param azureOpenAiEndpoint string
 
+@description('Its resource id, by which Azure logs its calls. Empty: learnt from the logs.')
+param azureOpenAiResourceId string = ''
+
 @description('Entra tenants whose access tokens are taken, comma separated. Empty: none, only gateway keys.')
 param entraTenantIds string = tenant().tenantId
 
@@ -64,6 +67,7 @@ var storageRoles = {
 
 var ledgerSettings = {
   AZURE_OPENAI_ENDPOINT: azureOpenAiEndpoint
+  AZURE_OPENAI_RESOURCE_ID: azureOpenAiResourceId
   ENTRA_TENANT_IDS: entraTenantIds
   ENTRA_AUDIENCES: entraAudiences
   ENTRA_REQUIRED_ROLE: entraRequiredRole

@@ -62,6 +62,7 @@ module app 'app.bicep' = {
     location: location
     tags: tags
     azureOpenAiEndpoint: azureOpenAiEndpoint
+    azureOpenAiResourceId: azureOpenAiResourceId
     entraTenantIds: empty(entraTenantIds) ? tenant().tenantId : entraTenantIds
     entraAudiences: entraAudiences
     entraRequiredRole: entraRequiredRole

@@ -2,7 +2,8 @@
 `make run`: everything on this machine, until Ctrl-C.
 
 What is stored, and the key to call with, stay in `.azurite/`. The environment may say PORT (7071, 0 for a
-free one), LEDGER_DEV_KEY (a random one), AZURE_OPENAI_ENDPOINT and the settings that go with it (simulated).
+free one), LEDGER_DEV_KEY (a random one), AZURE_OPENAI_ENDPOINT and the settings that go with it (simulated),
+SIMULATE_EXPORTS=0 (Azure's log exports are simulated where Azure OpenAI is), and any setting of the app.
 """
 
 from __future__ import annotations
@@ -22,13 +23,22 @@ from typing import NoReturn
 from local.azurite import running_azurite
 from local.child import Child
 from local.errors import WorkbenchError
-from local.stack import REPOSITORY, app_settings, function_host, keep_key, ready_url, simulator
+from local.stack import (
+    QUICK_SCHEDULES,
+    REPOSITORY,
+    app_settings,
+    export_arguments,
+    function_host,
+    keep_key,
+    ready_url,
+    simulator,
+)
 from shared.domain.gateway_key import KEY_PREFIX
 
 _DEFAULT_STATE = REPOSITORY / ".azurite"
 _DEFAULT_PORT = 7071
 # What the principal of the key may: see everybody's usage.
-_ROLES = frozenset({"Usage.Read.All"})
+_ROLES = frozenset({"Usage.Read.All", "Findings.Accept.All"})
 _LOOK_SECONDS = 0.2
 
 
@@ -70,8 +80,10 @@ def _start(children: ExitStack, state: Path) -> list[Child]:
     endpoint = os.environ.get("AZURE_OPENAI_ENDPOINT")
     if not endpoint:
         _say("simulated Azure OpenAI")
-        started.append(children.enter_context(simulator()))
+        exporting = export_arguments(azurite.connection_string) if _exports_simulated() else []
+        started.append(children.enter_context(simulator(exporting)))
         settings = app_settings(azurite.connection_string, ready_url(started[-1]))
+        settings |= {name: os.environ.get(name) or quick for name, quick in QUICK_SCHEDULES.items()}
     _say("function app")
     host = children.enter_context(function_host(settings, port=_port(), on_line=_pass_on))
     url = ready_url(host)
@@ -108,6 +120,16 @@ def _port() -> int:
     return int(text)
 
 
+def _exports_summary(endpoint: str | None) -> str:
+    if endpoint or not _exports_simulated():
+        return "not simulated"
+    return "simulated, and some calls that go past the app"
+
+
+def _exports_simulated() -> bool:
+    return os.environ.get("SIMULATE_EXPORTS", "1").strip().lower() not in {"0", "false", "off", "no"}
+
+
 def _dev_key(state: Path) -> str:
     kept = state / "dev-key"
     if given := os.environ.get("LEDGER_DEV_KEY"):
@@ -138,6 +160,7 @@ def _summary(url: str, key: str, endpoint: str | None, environment_file: Path) -
   function app   {url}
   Azure OpenAI   {endpoint or "simulated, with deployments as gpt-4o and text-embedding-3-small"}
   storage        Azurite, kept in {environment_file.parent}
+  log exports    {_exports_summary(endpoint)}
   gateway key    {key}   (of the principal `dev`)
 
 Make a call:
@@ -153,7 +176,7 @@ the same with the SDK, in .venv/bin/python:
   answer = client.chat.completions.create(model="{model}", messages=[{{"role": "user", "content": "Hello"}}])
   print(answer.choices[0].message.content, answer.usage)
 
-See who used what:
+See who used what: {url}/usage/page, signed in with that key, or
 
   curl -H 'api-key: {key}' {url}/usage
   . {environment_file} && .venv/bin/python -m shared.cli --help

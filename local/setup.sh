@@ -1,12 +1,13 @@
 #!/bin/sh
-# Sets up all that `make run` and `make test` need: .venv, Node.js where the machine has none, Azurite,
-# and the JavaScript client the tests use. Does nothing where all of it is up to date.
+# Sets up all that `make run` and `make test` need: .venv, Node.js where the machine has none, Azurite, the
+# JavaScript client the tests use, and a browser where it can. Does nothing where all of it is up to date.
 set -eu
 cd "$(dirname "$0")/.."
 
 VENV=.venv
 STAMP=$VENV/.set-up
 CLIENT=tests/clients/javascript
+AXE=tests/web/page/browser/axe
 LOG=$VENV/set-up.log
 
 main() {
@@ -17,11 +18,15 @@ main() {
     fi
     make_venv "$python"
     install_python_packages
+    install_focus_validator
     install_node
     install_node_packages local
-    if [ -f "$CLIENT/package.json" ]; then
-        install_node_packages "$CLIENT"
-    fi
+    for package in "$CLIENT" "$AXE"; do
+        if [ -f "$package/package.json" ]; then
+            install_node_packages "$package"
+        fi
+    done
+    install_browser
     printf '%s\n' "$wanted" >"$STAMP"
     say "ready"
 }
@@ -47,7 +52,8 @@ works() {
 
 wanted_state() {
     printf '%s %s ' "$(python_version "$1")" "$(node_on_path && echo own || echo wheel)"
-    cat requirements-dev.txt local/setup.sh local/package-lock.json "$CLIENT"/package-lock.json 2>/dev/null | cksum
+    cat requirements-dev.txt local/setup.sh local/package-lock.json "$CLIENT"/package-lock.json "$AXE"/package-lock.json \
+        2>/dev/null | cksum
 }
 
 python_version() {
@@ -67,6 +73,16 @@ make_venv() {
 install_python_packages() {
     say "Python packages of requirements-dev.txt, a minute or two"
     run "the Python packages" "$VENV/bin/python" -m pip install --disable-pip-version-check -r requirements-dev.txt
+}
+
+# The validator of FOCUS files. It asks for older versions of what it runs on than the tests use, so it comes alone.
+install_focus_validator() {
+    if "$VENV/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 12))'; then
+        run "focus-validator" "$VENV/bin/python" -m pip install --disable-pip-version-check --no-deps \
+            "focus-validator==2.2.1"
+    else
+        say "no focus-validator: it needs Python 3.12 or later"
+    fi
 }
 
 install_node() {
@@ -91,6 +107,24 @@ npm_ci() {
         PATH="$wheel/bin:$PATH" "$wheel/bin/node" "$wheel/lib/node_modules/npm/bin/npm-cli.js" \
             ci --omit=dev --no-audit --no-fund --prefix "$1"
     fi
+}
+
+# The tests of the page run in Chromium. Without one they are skipped, and nothing else is.
+install_browser() {
+    browser=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || true)}
+    if [ -n "$browser" ]; then
+        say "Chromium ($browser)"
+    elif [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        say "Chromium from Debian, a minute or two"
+        apt_get update && apt_get install --no-install-recommends chromium ||
+            say "Chromium could not be installed: tests of the page will be skipped ($LOG says why)"
+    else
+        say "no Chromium on the PATH, and none can be installed: tests of the page will be skipped"
+    fi
+}
+
+apt_get() {
+    DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes "$@" >>"$LOG" 2>&1
 }
 
 node_on_path() {

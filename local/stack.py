@@ -21,6 +21,9 @@ from shared.domain.principal import GATEWAY_TENANT, Principal, PrincipalKind
 REPOSITORY = Path(__file__).parent.parent
 # What the simulated resource takes for its own key.
 SIMULATED_KEY = "simulated"
+# Azure takes minutes, and we look each minute; nobody wants to wait for that on a machine of their own.
+QUICK_SCHEDULES = dict.fromkeys(("INGEST_SCHEDULE", "RECONCILE_SCHEDULE", "ROLLUP_SCHEDULE"), "*/5 * * * * *")
+
 _READY = r"ready (http://\S+)"
 _START_SECONDS = 60.0
 
@@ -40,19 +43,22 @@ def running_stack(
     *,
     simulator_arguments: Sequence[str] = (),
     settings: Mapping[str, str] | None = None,
+    exports: bool = False,
     host_module: str = "local.function_host",
 ) -> Iterator[Stack]:
     """
     Run everything on free ports, data in memory, until the context ends.
 
-    `settings` are added to the app's; `host_module` is the host that runs it.
+    `settings` are added to the app's; `host_module` is the host that runs it. With `exports`, Azure's log exports
+    are simulated, and some calls that go past the gateway.
 
     Raises:
         ChildFailed, NotInstalled
     """
     with ExitStack() as stack:
         azurite = stack.enter_context(running_azurite())
-        upstream_url = stack.enter_context(running_simulator(simulator_arguments))
+        exporting = export_arguments(azurite.connection_string) if exports else []
+        upstream_url = stack.enter_context(running_simulator([*exporting, *simulator_arguments]))
         environment = {**app_settings(azurite.connection_string, upstream_url), **(settings or {})}
         host = stack.enter_context(function_host(environment, host_module=host_module))
         yield Stack(url=ready_url(host), upstream_url=upstream_url, azurite=azurite, host=host)
@@ -69,6 +75,11 @@ def simulator(arguments: Sequence[str] = ()) -> Child:
     """Start the simulated Azure OpenAI; `ready_url` waits for it."""
     command = python_command("local.simulated_azure_openai", "--port", "0", *arguments)
     return Child("the simulated Azure OpenAI", command, cwd=REPOSITORY)
+
+
+def export_arguments(connection_string: str) -> list[str]:
+    """Return what has the simulated Azure OpenAI export its logs, and called past the gateway now and then."""
+    return ["--export-to", connection_string, "--past-the-gate"]
 
 
 def function_host(

@@ -131,6 +131,11 @@ class FakeUsageLedger:
             raise self.end_failure
         self.records.setdefault(record.call.call_id, record)
 
+    async def withdraw(self, record: UsageRecord) -> None:
+        if self.end_failure:
+            raise self.end_failure
+        self.records.pop(record.call.call_id, None)
+
 
 class FakeSpool:
     """

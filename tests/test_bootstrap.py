@@ -7,7 +7,10 @@ import base64
 import gc
 import json
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,9 @@ from starlette.types import Receive, Scope, Send
 
 from local.azurite import Azurite
 from shared import bootstrap
+from shared.adapters.blob_service import blob_service
 from shared.adapters.disk_spool import DiskSpool
+from shared.adapters.table_service import StorageSettings
 from shared.bootstrap import App, app, build_app, build_app_or_refusal
 from shared.domain.errors import SettingsInvalid
 from shared.settings import read_settings
@@ -183,6 +188,42 @@ async def test_building_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     await (await build_app(read_settings(NEEDED))).close()
 
 
+def test_an_app_that_only_relays_does_not_load_what_only_exports_need() -> None:
+    """A cold start would wait for it, and every instance would have it in memory."""
+    code = (
+        "import asyncio, sys, function_app\n"
+        "from shared import bootstrap, settings\n"
+        "app = asyncio.run(bootstrap.build_app(settings.read_settings()))\n"
+        "sys.exit(len({'pyarrow', 'pandas', 'duckdb', 'numpy'} & sys.modules.keys()))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], env={**os.environ, **NEEDED}, check=False, timeout=60)
+
+    assert run.returncode == 0
+
+
+async def test_the_timer_exports_what_the_settings_say(azurite: Azurite, tmp_path: Path) -> None:
+    """From the tables to the blobs, with everything between as it runs in Azure."""
+    environment = {
+        **NEEDED,
+        "AzureWebJobsStorage": azurite.connection_string,
+        "SPOOL_DIR": str(tmp_path),
+        "EXPORT_CONTAINER": "nightly",
+        "EXPORT_DAYS": "1",
+    }
+    built = await build_app(read_settings(environment))
+    await built.export_usage()
+    await built.close()
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+    async with blob_service(StorageSettings(connection_string=azurite.connection_string)) as service:
+        names = [blob.name async for blob in service.get_container_client("nightly").list_blobs()]
+
+    assert names == [
+        f"focus/day={yesterday}/part-00000.parquet",
+        f"focus_csv/day={yesterday}/part-00000.csv",
+        f"usage/day={yesterday}/part-00000.parquet",
+    ]
+
+
 async def test_what_is_kept_for_one_ledger_is_never_recorded_in_another(azurite: Azurite, tmp_path: Path) -> None:
     """Two apps may share a machine, and one app may be given another storage account."""
     own = tmp_path / f"http-127-0-0-1-{azurite.table_port}-devstoreaccount1"
@@ -230,9 +271,10 @@ async def url(azurite: Azurite, upstream: str) -> AsyncIterator[str]:
     }
     built = await build_app(read_settings(environment))
     endpoints = {"openai": built.relay_call, "usage": built.query_usage, "healthz": built.health}
+    pages = {"/usage/page": built.usage_page, "/usage/page/me": built.usage_page_me}
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        endpoint = endpoints[scope["path"].split("/")[1]]
+        endpoint = pages.get(scope["path"]) or endpoints[scope["path"].split("/")[1]]
         await (await endpoint(Request(scope, receive)))(scope, receive, send)
 
     async with running(serve) as url:
@@ -264,6 +306,19 @@ async def test_a_call_is_in_the_report_as_soon_as_it_is_answered(url: str) -> No
     told = [(row["object_id"], row["deployment"], row["prompt_tokens"], row["cost_usd"]) for row in report["rows"]]
     assert told == [("bootstrap-alice", "ada", 5, "0.0000005")]
     assert of_another["rows"] == []
+
+
+async def test_the_page_offers_the_platforms_sign_in_where_that_is_on(url: str) -> None:
+    """And is there for whoever has not signed in yet: it holds no data."""
+    request = b"GET /usage/page HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    async with calling(url, request) as connection, asyncio.timeout(10):
+        answer = await connection.reader.read()
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b'data-sign-in="easy-auth"' in answer
+    assert (await exchange(url, b"GET /usage/page/me", object_id="bootstrap-alice"))[1][
+        "object_id"
+    ] == "bootstrap-alice"
 
 
 async def test_an_app_whose_storage_answers_is_healthy(url: str) -> None:

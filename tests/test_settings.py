@@ -13,9 +13,10 @@ from yarl import URL
 
 from shared.domain.deployment import Deployment, DeploymentType
 from shared.domain.errors import SettingsInvalid
+from shared.domain.exports import ExportFormat
 from shared.settings import Settings, log_triggers, read_settings, storage_settings
 from shared.settings.logs import BlobTrigger
-from shared.settings.schedules import sweep_schedule
+from shared.settings.schedules import export_schedule, reconcile_schedule, sweep_schedule
 from shared.settings.upstream import UpstreamAuth
 from shared.usecases.pass_on_answer import OnHangup
 from shared.usecases.record_calls import WhenUnavailable
@@ -30,6 +31,7 @@ NUMBERS = [
     "DRAIN_MAX",
     "WORKER_LEASE_SECONDS",
     "SPOOL_MAX_BYTES",
+    "EXPORT_DAYS",
 ]
 URLS = [
     "AZURE_OPENAI_ENDPOINT",
@@ -120,7 +122,7 @@ def test_a_number_is_finite_and_more_than_nothing(name: str, text: str) -> None:
     assert problem == f"{name} is a number above 0"
 
 
-@pytest.mark.parametrize("name", ["MAX_BODY_BYTES", "DRAIN_MAX", "SPOOL_MAX_BYTES"])
+@pytest.mark.parametrize("name", ["MAX_BODY_BYTES", "DRAIN_MAX", "SPOOL_MAX_BYTES", "EXPORT_DAYS"])
 def test_what_is_counted_is_whole(name: str) -> None:
     """Half a drain is a mistake, not a number."""
     assert problems_of({**NEEDED, name: "1.5"}) == [f"{name} is a number above 0"]
@@ -130,6 +132,54 @@ def test_open_calls_are_swept_every_minute_unless_it_is_said_otherwise() -> None
     """A schedule that had to be set would be missing somewhere, and calls of dead workers open for ever."""
     assert sweep_schedule({}) == sweep_schedule({"SWEEP_SCHEDULE": " "}) == "0 * * * * *"
     assert sweep_schedule({"SWEEP_SCHEDULE": "*/5 * * * * *"}) == "*/5 * * * * *"
+
+
+def test_yesterday_is_exported_in_the_night_unless_it_is_said_otherwise() -> None:
+    """When the calls that began before midnight have ended."""
+    assert export_schedule({}) == "0 10 2 * * *"
+    assert export_schedule({"EXPORT_SCHEDULE": "0 0 5 * * *"}) == "0 0 5 * * *"
+
+
+def test_parquet_and_focus_are_exported_unless_it_is_said_otherwise() -> None:
+    """What tools read, without a setting; and nothing, with one."""
+    exports = settings().exports
+
+    assert (exports.formats, exports.container, exports.days) == (
+        [ExportFormat.PARQUET, ExportFormat.FOCUS],
+        "exports",
+        3,
+    )
+    assert settings(EXPORT_FORMATS="off").exports.formats == []
+    assert settings(EXPORT_FORMATS="csv").exports.formats == [ExportFormat.CSV]
+    assert exports.logs is None
+
+
+@pytest.mark.parametrize("formats", ["xlsx", "off,csv", "CSV"])
+def test_a_format_nobody_knows_is_named(formats: str) -> None:
+    """A file that finance waits for would just not be there."""
+    problems = problems_of({**NEEDED, "EXPORT_FORMATS": formats})
+
+    assert problems == ["EXPORT_FORMATS is off, or any of csv, parquet, focus, separated by commas"]
+
+
+@pytest.mark.parametrize("name", ["Exports", "a", "a--b", "-ab", "ab-", "a_b", "x" * 64])
+def test_a_container_that_storage_would_refuse_is_named(name: str) -> None:
+    """The first night would be the first to tell."""
+    (problem,) = problems_of({**NEEDED, "EXPORT_CONTAINER": name})
+
+    assert problem.startswith("EXPORT_CONTAINER is not the name of a container")
+
+
+def test_a_rule_of_log_analytics_needs_both_its_halves() -> None:
+    """Of a half nothing would be sent, and nothing said."""
+    both = {"LOGS_INGESTION_ENDPOINT": "https://x.ingest.monitor.azure.com", "LOGS_INGESTION_RULE_ID": "dcr-0"}
+    logs = settings(**both).exports.logs
+
+    assert logs is not None
+    assert (logs.endpoint, logs.rule_id, logs.stream) == (*both.values(), "Custom-AoaiUsage_CL")
+    for name, value in both.items():
+        (problem,) = problems_of({**NEEDED, name: value})
+        assert problem == "LOGS_INGESTION_ENDPOINT and LOGS_INGESTION_RULE_ID go together, and one is missing"
 
 
 def test_logs_are_read_where_deployment_has_them_exported_to() -> None:
@@ -291,6 +341,47 @@ def test_tools_need_only_the_storage() -> None:
     assert storage_settings({"AzureWebJobsStorage": "x"}).connection_string == "x"
     with pytest.raises(SettingsInvalid, match="AzureWebJobsStorage"):
         storage_settings({"AzureWebJobsStorage": " "})
+
+
+def test_findings_are_told_to_nobody_unless_it_is_said_whom() -> None:
+    """And the resource is learnt."""
+    read = settings().reconciliation
+
+    assert (read.resource_id, read.webhook_url, read.webhook_secret) == (None, None, None)
+
+
+def test_the_resource_and_who_is_told_are_read() -> None:
+    """A resource id in the one spelling that logs are read in."""
+    resource_id = "/subscriptions/S/resourceGroups/RG/providers/Microsoft.CognitiveServices/accounts/Contoso"
+    read = settings(
+        AZURE_OPENAI_RESOURCE_ID=f"{resource_id}/",
+        FINDINGS_WEBHOOK_URL="https://alerts.example/hook",
+        FINDINGS_WEBHOOK_SECRET="whsec_s3cret",
+    )
+
+    assert read.reconciliation.resource_id == resource_id.lower()
+    assert read.reconciliation.webhook_url == "https://alerts.example/hook"
+    assert "s3cret" not in repr(read)
+
+
+def test_half_a_webhook_and_another_resource_are_named() -> None:
+    """Without a secret nobody could tell our messages from another's."""
+    environment = {
+        **NEEDED,
+        "AZURE_OPENAI_RESOURCE_ID": "/subscriptions/s/resourceGroups/rg",
+        "FINDINGS_WEBHOOK_URL": "https://alerts.example/hook",
+    }
+
+    assert problems_of(environment) == [
+        "AZURE_OPENAI_RESOURCE_ID is not the resource id of an Azure OpenAI account",
+        "FINDINGS_WEBHOOK_URL and FINDINGS_WEBHOOK_SECRET go together",
+    ]
+
+
+def test_the_ledger_is_reconciled_every_minute_unless_it_is_said_otherwise() -> None:
+    """Empty, a setting is not set."""
+    assert reconcile_schedule({"RECONCILE_SCHEDULE": " "}) == "0 * * * * *"
+    assert reconcile_schedule({"RECONCILE_SCHEDULE": "0 0 * * * *"}) == "0 0 * * * *"
 
 
 def test_no_secret_is_shown() -> None:

@@ -76,8 +76,8 @@ def _measured(record: Record, shape: str, billed: int, count: Count) -> Measured
 
 
 def _rules(call: CountableCall) -> Rules:
-    family = model_encoding(call.model, call.metered).family
-    return Rules(call.metered, family, functools.partial(count_tokens, _loaded(family.encoding)))
+    encoding = model_encoding(call.model, call.metered)
+    return call.rules(encoding, functools.partial(count_tokens, _loaded(encoding.encoding)))
 
 
 _REASONING = frozenset({Uncounted.REASONING})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import UTC, date, datetime
 
 from local.simulated_azure_openai.replay import Record, recorded_body
 from shared.domain.completion_watcher import CompletionWatcher
@@ -29,7 +31,24 @@ def countable_call(record: Record) -> CountableCall:
         answer=_answer(record, metered),
         compacts=record.endpoint_path.endswith("/compact"),
         on_azure=record.is_azure,
+        answered_on=_answered_on(record),
     )
+
+
+# When an answer was made, in either API; in a stream every chunk says so.
+_CREATED = re.compile(r'"created(?:_at)?": ?(\d+)')
+
+
+def _answered_on(record: Record) -> date | None:
+    """Return the day on which a call was answered, as far as the answer says."""
+    answer = record.response if isinstance(record.response, dict) else {}
+    created = answer.get("created") or answer.get("created_at")
+    if not created and (found := _CREATED.search(record.sse or "")):
+        created = int(found.group(1))
+    try:
+        return datetime.fromtimestamp(created, UTC).date() if created else None
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None
 
 
 def _answer(record: Record, metered: Metered) -> VisibleAnswer:

@@ -18,6 +18,7 @@ from local.simulated_azure_openai.content_filters import (
 from local.simulated_azure_openai.deployments import Deployment
 from local.simulated_azure_openai.headers import model_headers
 from local.simulated_azure_openai.stream_options import StreamOptions, usage_asked
+from local.simulated_azure_openai.token_counts import counts_of
 from local.simulated_azure_openai.tools import ToolCall, forced_tool_call
 from local.simulated_azure_openai.words import (
     Completion,
@@ -65,7 +66,8 @@ class _ChatAnswer:
             answer_words(prompt, call.simulation.tokens), limit=limit, reasons=deployment.reasons
         )
         self.tool_call = forced_tool_call(request.tools or [], request.tool_choice, self.completion.text)
-        self.usage = None if call.simulation.no_usage else self._usage(_prompt_tokens(request))
+        self.charged = self._usage(_prompt_tokens(request))
+        self.usage = None if call.simulation.no_usage else self.charged
 
     def body(self) -> Json:
         choices = [self._choice(index) for index in self.choices]
@@ -162,9 +164,10 @@ def answer_chat_completion(call: Call, deployment: Deployment) -> Answer:
     include_usage = usage_asked(request.stream_options, stream=stream, api_version=call.api_version)
     answer = _ChatAnswer(call, deployment, request)
     headers = model_headers(deployment, answer.completion.tokens)
+    tokens = counts_of(answer.charged)
     if stream:
-        return stream_answer(answer.events(include_usage=include_usage), headers)
-    return json_answer(answer.body(), headers=headers)
+        return stream_answer(answer.events(include_usage=include_usage), headers, tokens=tokens)
+    return json_answer(answer.body(), headers=headers, tokens=tokens)
 
 
 def _prompt_tokens(request: _Request) -> int:

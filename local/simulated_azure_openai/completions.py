@@ -17,6 +17,7 @@ from local.simulated_azure_openai.content_filters import (
 from local.simulated_azure_openai.deployments import Deployment
 from local.simulated_azure_openai.headers import model_headers
 from local.simulated_azure_openai.stream_options import StreamOptions, usage_asked
+from local.simulated_azure_openai.token_counts import counts_of
 from local.simulated_azure_openai.token_input import TokenInput, input_texts, input_tokens
 from local.simulated_azure_openai.words import Completion, answer_words, pieces
 
@@ -51,7 +52,8 @@ class _CompletionAnswer:
         self.echoed = [
             text + " " if request.echo else "" for text in input_texts(request.prompt) for _ in range(request.n or 1)
         ]
-        self.usage = None if call.simulation.no_usage else self._usage(input_tokens(request.prompt))
+        self.charged = self._usage(input_tokens(request.prompt))
+        self.usage = None if call.simulation.no_usage else self.charged
 
     @property
     def tokens(self) -> int:
@@ -98,9 +100,10 @@ def answer_completion(call: Call, deployment: Deployment) -> Answer:
     include_usage = usage_asked(request.stream_options, stream=stream, api_version=call.api_version)
     answer = _CompletionAnswer(call, deployment, request)
     headers = model_headers(deployment, answer.tokens)
+    tokens = counts_of(answer.charged)
     if stream:
-        return stream_answer(answer.events(include_usage=include_usage), headers)
-    return json_answer(answer.body(), headers=headers)
+        return stream_answer(answer.events(include_usage=include_usage), headers, tokens=tokens)
+    return json_answer(answer.body(), headers=headers, tokens=tokens)
 
 
 def _choice(index: int, text: str, finish_reason: str | None) -> Json:

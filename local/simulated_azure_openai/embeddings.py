@@ -17,6 +17,7 @@ from local.simulated_azure_openai.azure_errors import invalid_value
 from local.simulated_azure_openai.call import Call
 from local.simulated_azure_openai.deployments import Deployment
 from local.simulated_azure_openai.headers import model_headers
+from local.simulated_azure_openai.token_counts import TokenCounts
 from local.simulated_azure_openai.token_input import TokenInput, input_texts, input_tokens
 
 _LARGE_DIMENSIONS = 3072
@@ -52,7 +53,7 @@ def answer_embeddings(call: Call, deployment: Deployment) -> Answer:
     tokens = input_tokens(request.input)
     if not call.simulation.no_usage:
         body["usage"] = {"prompt_tokens": tokens, "total_tokens": tokens}
-    return json_answer(body, headers=model_headers(deployment, tokens))
+    return json_answer(body, headers=model_headers(deployment, tokens), tokens=TokenCounts(prompt=tokens))
 
 
 def _vector(text: str, dimensions: int) -> list[float]:

@@ -13,6 +13,7 @@ from local.simulated_azure_openai.content_filters import ANSWER_FILTER_RESULTS
 from local.simulated_azure_openai.deployments import Deployment
 from local.simulated_azure_openai.headers import model_headers
 from local.simulated_azure_openai.multipart import Form
+from local.simulated_azure_openai.token_counts import TokenCounts
 from local.simulated_azure_openai.words import text_tokens
 
 # A PNG of one transparent pixel.
@@ -49,7 +50,8 @@ def answer_image_generation(call: Call, deployment: Deployment) -> Answer:
             "output_tokens": image_tokens,
             "total_tokens": prompt_tokens + image_tokens,
         }
-    return json_answer(body, headers=model_headers(deployment, prompt_tokens + image_tokens))
+    headers = model_headers(deployment, prompt_tokens + image_tokens)
+    return json_answer(body, headers=headers, tokens=TokenCounts(prompt=prompt_tokens, completion=image_tokens))
 
 
 def answer_transcription(call: Call, deployment: Deployment) -> Answer:

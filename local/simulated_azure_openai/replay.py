@@ -21,6 +21,7 @@ import msgspec
 from local.simulated_azure_openai.answer import EVENT_STREAM, Answer
 from local.simulated_azure_openai.azure_errors import simulator_misused
 from local.simulated_azure_openai.headers import replayed_headers
+from local.simulated_azure_openai.token_counts import counts_of
 
 # Chunk sizes that cut lines, events and characters: none divides another.
 _AWKWARD_SIZES = (1, 17, 256, 3, 1021, 5, 64)
@@ -99,6 +100,7 @@ class Recordings:
             content_type=recorded_type or (EVENT_STREAM if streamed else "application/json"),
             headers=replayed_headers(headers),
             streamed=streamed,
+            tokens=counts_of(record.usage),
         )
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ from local.simulated_azure_openai.call import Call
 from local.simulated_azure_openai.content_filters import RESPONSE_FILTERS
 from local.simulated_azure_openai.deployments import Deployment
 from local.simulated_azure_openai.headers import model_headers, served_model_headers
+from local.simulated_azure_openai.token_counts import counts_of
 from local.simulated_azure_openai.tools import ToolCall, forced_tool_call
 from local.simulated_azure_openai.words import (
     Completion,
@@ -77,9 +78,10 @@ class Responses:
         if request.store is not False:
             self._store(answer.finished())
         headers = model_headers(deployment, answer.completion.tokens) | served_model_headers(deployment)
+        tokens = counts_of(answer.charged)
         if request.stream is True:
-            return stream_answer(answer.events(), headers)
-        return json_answer(answer.finished(), headers=headers)
+            return stream_answer(answer.events(), headers, tokens=tokens)
+        return json_answer(answer.finished(), headers=headers, tokens=tokens)
 
     def retrieve(self, call: Call) -> Answer:
         """
@@ -126,7 +128,8 @@ class _ResponseAnswer:
         self.response = _response(call, deployment, request)
         self.item_id = call.new_id("msg_" if self.tool_call is None else "fc_")
         self.call_id = call.new_id("call_")
-        self.usage = None if call.simulation.no_usage else self._usage(earlier_tokens + _input_tokens(request))
+        self.charged = self._usage(earlier_tokens + _input_tokens(request))
+        self.usage = None if call.simulation.no_usage else self.charged
 
     def finished(self) -> Json:
         response = self.response | {

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from aiohttp import web
@@ -36,6 +37,7 @@ from local.simulated_azure_openai.replay import Recordings
 from local.simulated_azure_openai.request_log import ReceivedRequest, RequestLog
 from local.simulated_azure_openai.responses import Responses
 from local.simulated_azure_openai.sending import send
+from local.simulated_azure_openai.served_call import Asked, served_call
 from local.simulated_azure_openai.simulation import Simulation
 
 _V1 = "/openai/v1/"
@@ -55,9 +57,9 @@ def create_app(config: Config) -> web.Application:
     app[_RESOURCE] = resource
     app.router.add_route("GET", "/_simulator/requests", resource.show_requests)
     app.router.add_route("DELETE", "/_simulator/requests", resource.clear_requests)
-    for method, path, operation in resource.operations():
-        app.router.add_route(method, path, resource.handler(operation))
-    app.router.add_route("*", "/{path:.*}", resource.handler(_nothing_here))
+    for method, path, log_name, operation in resource.operations():
+        app.router.add_route(method, path, resource.handler(log_name, operation))
+    app.router.add_route("*", "/{path:.*}", resource.handler("Unknown", _nothing_here))
     app.on_cleanup.append(resource.close)
     return app
 
@@ -102,25 +104,29 @@ class _Resource:
         self._responses = Responses()
         self.log = RequestLog(config.request_log)
 
-    def operations(self) -> Iterator[tuple[str, str, _Operation]]:
-        """Yield each operation with its method and path."""
+    def operations(self) -> Iterator[tuple[str, str, str, _Operation]]:
+        """
+        Yield each operation with its method and path, and its name in Azure's logs.
+
+        Of the names only those of chat completions, embeddings and responses have been seen.
+        """
         for base in ("/openai/deployments/{deployment}/", _V1):
-            for path, operation, answer in _MODEL_OPERATIONS:
-                yield "POST", base + path, self._of_deployment(operation, answer)
+            for path, log_name, operation, answer in _MODEL_OPERATIONS:
+                yield "POST", base + path, log_name, self._of_deployment(operation, answer)
         for base in ("/openai/", _V1):
             create_response = self._of_deployment(Operation.CHAT_COMPLETION, self._responses.create)
-            yield "POST", base + "responses", create_response
-            yield "GET", base + "responses/{id}", self._responses.retrieve
-            yield "DELETE", base + "responses/{id}", self._responses.delete
-            yield "GET", base + "models", self._models.listing
-            yield "GET", base + "models/{id}", self._models.retrieve
-            yield "POST", base + "files", self._files.upload
-            yield "GET", base + "files", self._files.listing
-            yield "GET", base + "files/{id}", self._files.retrieve
-            yield "GET", base + "files/{id}/content", self._files.content
-            yield "DELETE", base + "files/{id}", self._files.delete
+            yield "POST", base + "responses", "responses", create_response
+            yield "GET", base + "responses/{id}", "Responses_Get", self._responses.retrieve
+            yield "DELETE", base + "responses/{id}", "Responses_Delete", self._responses.delete
+            yield "GET", base + "models", "Models_List", self._models.listing
+            yield "GET", base + "models/{id}", "Models_Get", self._models.retrieve
+            yield "POST", base + "files", "Files_Upload", self._files.upload
+            yield "GET", base + "files", "Files_List", self._files.listing
+            yield "GET", base + "files/{id}", "Files_Get", self._files.retrieve
+            yield "GET", base + "files/{id}/content", "Files_GetContent", self._files.content
+            yield "DELETE", base + "files/{id}", "Files_Delete", self._files.delete
 
-    def handler(self, operation: _Operation) -> _Handler:
+    def handler(self, log_name: str, operation: _Operation) -> _Handler:
         """Return what takes a request through the steps every operation has."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
@@ -129,18 +135,12 @@ class _Resource:
             except ConnectionResetError:
                 # It is logged as incomplete, and there is nobody left to answer.
                 return web.Response()
-            simulation = self._config.simulation
             try:
-                self._authenticate(request)
-                simulation = simulation.changed_by(request.headers.get("x-simulate", ""))
-                answer = self._answer(request, received, simulation, operation)
-            except AzureError as error:
-                answer = json_answer(error.body, status=error.status, headers=error.headers)
+                simulation, answer = self._answer(request, received, operation)
+                asked = self._asked(request, received, log_name)
             finally:
                 received.close()
-            client_request_id = request.headers.get("x-ms-client-request-id")
-            headers = front_door_headers(received.logged.apim_request_id, client_request_id, self._config.region)
-            return await send(request, answer, headers, simulation)
+            return await self._send(request, received.logged, asked, answer, simulation)
 
         return handle
 
@@ -163,23 +163,52 @@ class _Resource:
         if not has_token and request.headers.get("api-key") not in self._config.api_keys:
             raise access_denied()
 
-    def _answer(
+    def _answer(self, request: web.Request, received: Received, operation: _Operation) -> tuple[Simulation, Answer]:
+        """Return the answer, an error too, and how it is to be sent."""
+        simulation = self._config.simulation
+        try:
+            self._authenticate(request)
+            simulation = simulation.changed_by(request.headers.get("x-simulate", ""))
+            return simulation, self._operate(request, received, simulation, operation)
+        except AzureError as error:
+            return simulation, json_answer(error.body, status=error.status, headers=error.headers)
+
+    def _operate(
         self, request: web.Request, received: Received, simulation: Simulation, operation: _Operation
     ) -> Answer:
         if simulation.status is not None:
             raise simulated_error(simulation.status)
         if (record_id := request.headers.get("x-replay-id")) is not None:
             return self._recordings.answer(record_id)
-        call = Call(
-            request_id=received.logged.apim_request_id,
-            path=request.match_info,
-            api_version=_api_version(request),
-            content_type=request.headers.get("content-type", ""),
-            body=received.body,
-            upload=received.upload,
-            simulation=simulation,
+        return operation(_call(request, received, simulation))
+
+    def _asked(self, request: web.Request, received: Received, log_name: str) -> Asked:
+        """Return what a request was for, good or bad."""
+        version = request.query.get("api-version")
+        try:
+            call = _call(request, received, self._config.simulation)
+            name = call.path.get("deployment") or _deployment_in_body(call)
+        except AzureError:
+            # It does not say, as most that are for no model.
+            return Asked(operation=log_name, api_version=version)
+        deployment = self._deployments.get(name)
+        return Asked(
+            operation=log_name, api_version=version, deployment=name, model=deployment.model if deployment else None
         )
-        return operation(call)
+
+    async def _send(
+        self, request: web.Request, logged: ReceivedRequest, asked: Asked, answer: Answer, simulation: Simulation
+    ) -> web.StreamResponse:
+        client_request_id = request.headers.get("x-ms-client-request-id")
+        headers = front_door_headers(logged.apim_request_id, client_request_id, self._config.region)
+        begins_after = _since(logged.received_at) + timedelta(milliseconds=simulation.delay_ms)
+        try:
+            return await send(request, answer, headers, simulation)
+        finally:
+            # However it ends for the caller: the call was served.
+            if self._config.on_served is not None:
+                duration = begins_after if answer.streamed else _since(logged.received_at)
+                self._config.on_served(served_call(request, logged, asked, answer, duration))
 
     def _of_deployment(self, operation: Operation, answer: _ModelOperation) -> _Operation:
         """Return an operation that finds out first whose model it is for."""
@@ -198,12 +227,12 @@ class _Resource:
 
 _RESOURCE = web.AppKey("resource", _Resource)
 
-_MODEL_OPERATIONS: tuple[tuple[str, Operation, _ModelOperation], ...] = (
-    ("chat/completions", Operation.CHAT_COMPLETION, answer_chat_completion),
-    ("completions", Operation.COMPLETION, answer_completion),
-    ("embeddings", Operation.EMBEDDINGS, answer_embeddings),
-    ("images/generations", Operation.IMAGE_GENERATION, answer_image_generation),
-    ("audio/transcriptions", Operation.AUDIO_TRANSCRIPTION, answer_transcription),
+_MODEL_OPERATIONS: tuple[tuple[str, str, Operation, _ModelOperation], ...] = (
+    ("chat/completions", "ChatCompletions_Create", Operation.CHAT_COMPLETION, answer_chat_completion),
+    ("completions", "Completions_Create", Operation.COMPLETION, answer_completion),
+    ("embeddings", "Embeddings_Create", Operation.EMBEDDINGS, answer_embeddings),
+    ("images/generations", "ImageGenerations_Create", Operation.IMAGE_GENERATION, answer_image_generation),
+    ("audio/transcriptions", "Transcriptions_Create", Operation.AUDIO_TRANSCRIPTION, answer_transcription),
 )
 
 
@@ -213,6 +242,28 @@ class _Named(msgspec.Struct, frozen=True):
 
 def _nothing_here(_: Call) -> Answer:
     raise resource_not_found()
+
+
+def _since(time: datetime) -> timedelta:
+    return datetime.now(UTC) - time
+
+
+def _call(request: web.Request, received: Received, simulation: Simulation) -> Call:
+    """
+    Return the request as an operation sees it.
+
+    Raises:
+        AzureError: 404, its api-version is none.
+    """
+    return Call(
+        request_id=received.logged.apim_request_id,
+        path=request.match_info,
+        api_version=_api_version(request),
+        content_type=request.headers.get("content-type", ""),
+        body=received.body,
+        upload=received.upload,
+        simulation=simulation,
+    )
 
 
 def _api_version(request: web.Request) -> str | None:

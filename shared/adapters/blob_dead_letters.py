@@ -19,6 +19,7 @@ from azure.storage.blob.aio import BlobClient, BlobServiceClient
 
 from shared.adapters.table_service import storage_errors
 from shared.domain.logs.reading import DeadLetter, LogBlob
+from shared.domain.logs.wire import MAX_LINE_BYTES
 
 CONTAINER = "aoai-ledger-deadletters"
 
@@ -121,7 +122,8 @@ def _encode(blob: LogBlob, letter: DeadLetter) -> bytes:
         "blob": blob.name,
         "offset": letter.line.offset,
         "reason": letter.reason,
-        "raw": base64.b64encode(letter.line.data).decode(),
+        # Of a message as of a line: a block must hold it, and no message that is too long may come for ever.
+        "raw": base64.b64encode(letter.line.data[: MAX_LINE_BYTES + 1]).decode(),
     }
     return msgspec.json.encode(line) + b"\n"
 

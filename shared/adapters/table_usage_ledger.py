@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from shared.adapters.group_commit import GroupCommit, Transactions
 from shared.adapters.table_wire import TableWrite, delete, insert, upsert
 from shared.adapters.table_worker_heartbeat import TableWorkerHeartbeat
-from shared.adapters.usage_columns import OPEN_CALLS_TABLE, USAGE_TABLE, open_call_entity, usage_entity
+from shared.adapters.usage_columns import OPEN_CALLS_TABLE, USAGE_TABLE, open_call_entity, usage_entity, usage_keys
 from shared.domain.usage_record import OpenCall, UsageRecord
 
 logger = logging.getLogger(__name__)
@@ -99,6 +99,15 @@ class TableUsageLedger:
             StorageUnavailable, StorageRejected
         """
         await self._ends.submit(insert(usage_entity(record)))
+
+    async def withdraw(self, record: UsageRecord) -> None:
+        """
+        Take a record away again; one that is not there is as good.
+
+        Raises:
+            StorageUnavailable, StorageRejected
+        """
+        await self._ends.submit(delete(*usage_keys(record.call)))
 
     async def close(self) -> None:
         """Return when all writes have been done or have failed. Never raises."""

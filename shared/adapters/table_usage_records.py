@@ -55,7 +55,7 @@ class TableUsageRecords:
             pages = self._table.query_entities(query.filter, parameters=query.parameters).by_page()
             try:
                 async for rows in pages:
-                    yield [record async for row in rows if (record := _record(row))]
+                    yield [record async for row in rows if (record := understood_record(row))]
             except ResourceNotFoundError:
                 # No table: nothing has been recorded yet.
                 return
@@ -96,7 +96,8 @@ def _days(first: date, last: date) -> Iterator[date]:
         yield first + timedelta(days=number)
 
 
-def _record(row: Mapping[str, Any]) -> UsageRecord | None:
+def understood_record(row: Mapping[str, Any]) -> UsageRecord | None:
+    """Return the record of a row; None, and a line in the log, where the row is not one we wrote."""
     try:
         return usage_record(row)
     except ValueError as error:

@@ -19,7 +19,16 @@ from shared.domain.liveness import Heartbeat
 from shared.domain.pricing import decimal_text, usd_amount
 from shared.domain.principal import Principal, PrincipalKind
 from shared.domain.table_entity import Int64, TableEntity, Value, is_int64, storable_text
-from shared.domain.usage_record import Charge, CountAudit, OpenCall, Outcome, TokenUsage, UsageRecord, UsageSource
+from shared.domain.usage_record import (
+    Charge,
+    CountAudit,
+    OpenCall,
+    Origin,
+    Outcome,
+    TokenUsage,
+    UsageRecord,
+    UsageSource,
+)
 
 USAGE_TABLE = "usage"
 OPEN_CALLS_TABLE = "opencalls"
@@ -52,14 +61,20 @@ def row_time(begun_at: datetime) -> str:
     return begun_at.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
 
 
+def usage_keys(call: OpenCall) -> tuple[str, str]:
+    """Return the partition and the row key of a call in `usage`."""
+    day = call.begun_at.astimezone(UTC).date()
+    partition = usage_partition(day, call.principal.tenant_id, call.principal.object_id)
+    return partition, usage_row(call.begun_at, call.call_id)
+
+
 def usage_entity(record: UsageRecord) -> TableEntity:
     """Return a record as a row of `usage`."""
-    call, principal = record.call, record.call.principal
-    day = call.begun_at.astimezone(UTC).date()
+    partition_key, row_key = usage_keys(record.call)
     return TableEntity(
-        partition_key=usage_partition(day, principal.tenant_id, principal.object_id),
-        row_key=usage_row(call.begun_at, call.call_id),
-        properties=_known(_call_columns(call) | _end_columns(record)),
+        partition_key=partition_key,
+        row_key=row_key,
+        properties=_known(_call_columns(record.call) | _end_columns(record)),
     )
 
 
@@ -115,6 +130,8 @@ def usage_record(row: Mapping[str, Any]) -> UsageRecord:
         response_bytes=cells.get("response_bytes") or 0,
         charge=_charge(cells),
         audit=_audit(cells),
+        # Rows of before there were others.
+        origin=cells.member("origin", Origin) if cells.get("origin") else Origin.RELAY,
     )
 
 
@@ -195,6 +212,7 @@ def _end_columns(record: UsageRecord) -> _Columns:
         "price_source": record.charge.price_source,
         **_audit_columns(record.audit),
         "provisioned": record.charge.provisioned or None,
+        "origin": record.origin.value,
     }
 
 

@@ -21,10 +21,19 @@ class App:
     relay_call: Endpoint
     query_usage: Endpoint
     query_drift: Endpoint
+    usage_page: Endpoint
+    usage_page_me: Endpoint
+    query_records: Endpoint
+    tell_call: Endpoint
+    query_findings: Endpoint
+    accept_finding: Endpoint
+    query_reconciliation: Endpoint
     health: Endpoint
     sweep_open_calls: Callable[[], Awaitable[None]]
+    reconcile_usage: Callable[[], Awaitable[None]]
     ingest_logs: Callable[[], Awaitable[object]]
     ingest_log_blob: Callable[[str], Awaitable[object]]
+    export_usage: Callable[[], Awaitable[None]]
     ingest_log_events: Callable[[str, Sequence[bytes]], Awaitable[object]]
     close: Callable[[], Awaitable[None]]
 
@@ -45,10 +54,19 @@ def refusal(error: OurError) -> App:
         relay_call=refuse,
         query_usage=refuse,
         query_drift=refuse,
+        usage_page=refuse,
+        usage_page_me=refuse,
+        query_records=refuse,
+        tell_call=refuse,
+        query_findings=refuse,
+        accept_finding=refuse,
+        query_reconciliation=refuse,
         health=refuse,
         sweep_open_calls=fail,
+        reconcile_usage=fail,
         ingest_logs=fail,
         ingest_log_blob=fail,
         ingest_log_events=fail,
+        export_usage=fail,
         close=close,
     )

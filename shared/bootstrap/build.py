@@ -11,9 +11,12 @@ from shared.adapters.table_service import check_tables
 from shared.adapters.table_usage_records import TableUsageRecords
 from shared.adapters.tiktoken_counter import TiktokenCounter
 from shared.bootstrap.app import App
+from shared.bootstrap.exporting import export_recent_days
 from shared.bootstrap.identifying import identify_principal
 from shared.bootstrap.log_reading import ingest_log_blob, ingest_recent_logs
 from shared.bootstrap.parts import Parts
+from shared.bootstrap.reconciling import reconciling
+from shared.bootstrap.records import query_records, tell_call
 from shared.bootstrap.relaying import relay_call
 from shared.ports.usage_ledger import UsageLedger
 from shared.settings import Settings
@@ -26,6 +29,10 @@ from shared.usecases.query_usage import QueryUsage
 from shared.usecases.sweep_open_calls import SweepOpenCalls
 from shared.web.drift import DriftEndpoint
 from shared.web.health import HealthEndpoint
+from shared.web.page.caller import CallerEndpoint
+from shared.web.page.endpoint import PageEndpoint
+from shared.web.page.files import read_page
+from shared.web.records import CallEndpoint, RecordsEndpoint
 from shared.web.relay import RelayEndpoint
 from shared.web.usage import UsageEndpoint
 
@@ -65,6 +72,7 @@ def _assemble(settings: Settings, parts: Parts, stack: AsyncExitStack) -> App:
     # Closed before all it needs: it waits for the calls under way.
     stack.push_async_callback(relay.close)
     records = TableUsageRecords(parts.tables)
+    proof = reconciling(settings, parts, identify)
     return App(
         relay_call=RelayEndpoint(
             identify,
@@ -73,10 +81,19 @@ def _assemble(settings: Settings, parts: Parts, stack: AsyncExitStack) -> App:
         ),
         query_usage=UsageEndpoint(identify, QueryUsage(records), parts.clock),
         query_drift=DriftEndpoint(identify, QueryDrift(records), parts.clock),
+        usage_page=PageEndpoint(read_page(easy_auth=settings.entra.easy_auth)),
+        usage_page_me=CallerEndpoint(identify),
+        query_records=RecordsEndpoint(identify, query_records(parts.tables, parts.clock), parts.clock),
+        tell_call=CallEndpoint(identify, tell_call(parts.tables, parts.clock)),
+        query_findings=proof.query_findings,
+        accept_finding=proof.accept_finding,
+        query_reconciliation=proof.query_reconciliation,
         health=HealthEndpoint(lambda: check_tables(parts.tables), VERSION),
         sweep_open_calls=SweepOpenCalls(parts.open_calls, parts.ledger),
+        reconcile_usage=proof.reconcile_usage,
         ingest_logs=ingest_recent_logs(settings.logs, parts),
         ingest_log_blob=partial(ingest_log_blob, parts),
         ingest_log_events=parts.logs.of_events(),
+        export_usage=export_recent_days(settings, parts, records),
         close=stack.aclose,
     )

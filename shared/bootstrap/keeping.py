@@ -7,11 +7,15 @@ import re
 import uuid
 from contextlib import AsyncExitStack
 
+from azure.data.tables.aio import TableServiceClient
+
 from shared.adapters.disk_spool import DiskSpool
 from shared.adapters.json_prices import shipped_prices
 from shared.adapters.table_authorization import TableEndpoint
 from shared.adapters.table_transactions import TableTransactions
 from shared.adapters.table_usage_ledger import Patience, TableUsageLedger
+from shared.adapters.table_windows import TABLE as WINDOWS_TABLE
+from shared.adapters.table_windows import TableWindows
 from shared.domain.pricing import PriceTable
 from shared.ports.clock import Clock
 from shared.ports.usage_ledger import UsageLedger
@@ -19,6 +23,7 @@ from shared.settings import Settings
 from shared.settings.pricing import PricingSettings
 from shared.usecases.drain_spool import DrainSpool
 from shared.usecases.guarded_ledger import GuardedLedger
+from shared.usecases.mark_windows import MarkLateRecords
 from shared.usecases.price_records import PriceRecords
 from shared.usecases.record_calls import RecordCalls, WhenUnavailable
 
@@ -32,6 +37,7 @@ _PATIENCE = {
 
 def open_ledger(
     settings: Settings,
+    service: TableServiceClient,
     endpoint: TableEndpoint,
     transactions: TableTransactions,
     clock: Clock,
@@ -49,7 +55,8 @@ def open_ledger(
     folder = settings.ledger.spool_dir / re.sub(r"\W+", "-", endpoint.url)
     spool = DiskSpool(folder, max_bytes=settings.ledger.spool_max_bytes)
     stack.push_async_callback(spool.close)
-    stored = GuardedLedger(_priced(settings.pricing, tables), clock)
+    windows = TableWindows(service.get_table_client(WINDOWS_TABLE))
+    stored = GuardedLedger(MarkLateRecords(_priced(settings.pricing, tables), windows, clock), clock)
     drain = DrainSpool(spool=spool, stored=stored, jitter=random.random)
     drain.start()
     stack.push_async_callback(drain.close)

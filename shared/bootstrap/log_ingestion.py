@@ -13,9 +13,12 @@ from shared.adapters.table_checkpoints import TABLE as CHECKPOINTS_TABLE
 from shared.adapters.table_checkpoints import TableCheckpoints
 from shared.adapters.table_log_store import TableLogStore
 from shared.adapters.table_transactions import TableTransactions
+from shared.adapters.table_windows import TABLE as WINDOWS_TABLE
+from shared.adapters.table_windows import TableWindows
 from shared.ports.logs import LogBlobs
 from shared.usecases.ingest_log_blob import IngestLogBlob
 from shared.usecases.ingest_log_events import IngestLogEvents
+from shared.usecases.mark_windows import MarkLoggedWindows
 from shared.usecases.store_log_lines import StoreLogLines
 
 
@@ -32,7 +35,11 @@ class LogIngestion:
         """Return it over the ledger's tables and blobs, which whoever opened them closes."""
         return cls(
             checkpoints=TableCheckpoints(tables.get_table_client(CHECKPOINTS_TABLE)),
-            store=StoreLogLines(TableLogStore(tables, transactions)),
+            store=StoreLogLines(
+                MarkLoggedWindows(
+                    TableLogStore(tables, transactions), TableWindows(tables.get_table_client(WINDOWS_TABLE))
+                )
+            ),
             dead_letters=BlobDeadLetters(blobs),
         )
 

@@ -10,6 +10,7 @@ import aiohttp
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.data.tables.aio import TableServiceClient
 from azure.identity.aio import DefaultAzureCredential
+from azure.storage.blob.aio import BlobServiceClient
 
 from shared.adapters.aiohttp_upstream import upstream_session
 from shared.adapters.blob_log_reader import BlobLogReader
@@ -43,12 +44,14 @@ class Parts:
     table_session: aiohttp.ClientSession
     upstream_session: aiohttp.ClientSession
     entra_session: aiohttp.ClientSession
+    webhook_session: aiohttp.ClientSession
     credential: AsyncTokenCredential
     ledger: UsageLedger
     models: DeploymentModels
     open_calls: OpenCalls
     logs: LogIngestion
     log_blobs: BlobLogReader
+    blobs: BlobServiceClient
 
     @classmethod
     async def open(cls, settings: Settings, stack: AsyncExitStack) -> Parts:
@@ -70,12 +73,13 @@ class Parts:
             jitter=random.random,
         )
         # Closed before the session above: what they still have to write goes through it.
-        ledger = open_ledger(settings, endpoint, transactions, clock, stack)
+        ledger = open_ledger(settings, tables, endpoint, transactions, clock, stack)
         models = DeploymentModels(
             {name: described.model for name, described in settings.pricing.deployments.items() if described.model}
         )
         learning = LearnModels(ledger, models, TableDeploymentModels(tables.get_table_client(DEPLOYMENTS_TABLE), clock))
         stack.push_async_callback(learning.close)
+        blobs = await stack.enter_async_context(blob_service(settings.storage, credential))
         open_calls = TableOpenCalls(tables, transactions, lease_seconds=settings.ledger.worker_lease_seconds)
         stack.push_async_callback(open_calls.close)
         return cls(
@@ -85,12 +89,12 @@ class Parts:
             table_session=table_session,
             upstream_session=await stack.enter_async_context(upstream_session(settings.upstream.idle_seconds)),
             entra_session=await stack.enter_async_context(aiohttp.ClientSession()),
+            webhook_session=await stack.enter_async_context(aiohttp.ClientSession()),
             credential=credential,
             ledger=learning,
             models=models,
             open_calls=open_calls,
-            logs=LogIngestion.over(
-                tables, transactions, await stack.enter_async_context(blob_service(settings.storage, credential))
-            ),
+            logs=LogIngestion.over(tables, transactions, blobs),
             log_blobs=BlobLogReader(await stack.enter_async_context(blob_service(settings.logs.storage, credential))),
+            blobs=blobs,
         )

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from shared.cli import keys
+from shared.cli import findings, keys
+from shared.cli.call import call
+from shared.cli.doctor.command import doctor
+from shared.cli.export import export
 from shared.cli.ingest import ingest
+from shared.cli.records import records
 from shared.cli.report import report
+from shared.cli.tail import tail
 
 app = typer.Typer(
     help="Azure OpenAI's ledger: who may call, and who used what.",
@@ -15,7 +20,13 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.command()(report)
+app.command()(records)
+app.command()(tail)
+app.command()(call)
 app.command()(ingest)
+app.command()(export)
+app.command()(doctor)
+app.add_typer(findings.app, name="findings")
 app.add_typer(keys.app, name="keys")
 
 

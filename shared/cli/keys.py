@@ -8,15 +8,13 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from shared.adapters.system_clock import SystemClock
 from shared.adapters.table_gateway_keys import TABLE, TableGatewayKeys
 from shared.adapters.table_service import open_tables
 from shared.cli.console import date, minute, print_json, run
+from shared.cli.tables import Column, console, table
+from shared.cli.text import harmless
 from shared.domain.errors import PrincipalNotProved
 from shared.domain.gateway_key import GatewayKey
 from shared.domain.principal import Principal, PrincipalKind
@@ -63,7 +61,8 @@ def list_keys(as_json: _AsJson = False) -> None:
     if as_json:
         print_json([_described(key, now) for key in keys])
         return
-    Console().print(_table(keys, now))
+    out = console()
+    out.print(table(_columns(keys, now), out.width))
 
 
 @app.command()
@@ -146,19 +145,17 @@ def _described(key: GatewayKey, now: datetime) -> dict[str, Any]:
     }
 
 
-def _table(keys: Sequence[GatewayKey], now: datetime) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("id", no_wrap=True)
-    table.add_column("name", overflow="fold")
-    for heading in ("issued", "expires", "last used", "state"):
-        table.add_column(heading, no_wrap=True)
-    for key in keys:
-        table.add_row(
-            key.key_id,
-            escape(key.principal.name or key.principal.object_id),
-            date(key.issued_at, "-"),
-            date(key.expires_at, "never"),
-            minute(key.last_used_at, "never"),
-            key.state_at(now).value,
-        )
-    return table
+def _columns(keys: Sequence[GatewayKey], now: datetime) -> list[Column]:
+    return [
+        Column(heading="id", cells=[key.key_id for key in keys]),
+        Column(
+            heading="name",
+            cells=[harmless(key.principal.name or key.principal.object_id) for key in keys],
+            may_shrink=True,
+        ),
+        Column(heading="roles", cells=[harmless(", ".join(sorted(key.principal.roles))) for key in keys], rank=3),
+        Column(heading="issued", cells=[date(key.issued_at, "-") for key in keys], rank=2),
+        Column(heading="expires", cells=[date(key.expires_at, "never") for key in keys], rank=1),
+        Column(heading="last used", cells=[minute(key.last_used_at, "never") for key in keys], rank=1),
+        Column(heading="state", cells=[key.state_at(now).value for key in keys]),
+    ]

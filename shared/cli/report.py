@@ -4,51 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Decimal
+from datetime import timedelta
 from typing import Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from shared.adapters.system_clock import SystemClock
 from shared.adapters.table_service import open_tables
 from shared.adapters.table_usage_records import TableUsageRecords
 from shared.cli.console import print_json, run
+from shared.cli.options import OPERATOR
+from shared.cli.tables import console
+from shared.cli.usage_table import trends_of, usage_table
 from shared.domain.errors import MalformedRequest
-from shared.domain.principal import Principal
-from shared.domain.usage_report import SHARE_COLUMN, Cell, Dimension, UsageReport, UsageTotals
+from shared.domain.usage_report import TOTAL_COLUMNS, Cell, Dimension, UsageReport
 from shared.settings import storage_settings
-from shared.usecases.query_usage import READ_ALL_ROLE, QueryUsage, UsageQuery
+from shared.usecases.query_usage import QueryUsage, UsageQuery
 from shared.web.usage import parse_query, report_body
 
-# Whoever may read the tables may read all of them.
-_OPERATOR = Principal.from_name("operator", roles=frozenset({READ_ALL_ROLE}))
 _ALL_ROWS = 1_000_000
-
-# What people look for; JSON has every column.
-_HEADINGS = {
-    "calls_failed": "failed",
-    "prompt_tokens": "prompt",
-    "completion_tokens": "completion",
-    "cached_tokens": "cached",
-    "reasoning_tokens": "reasoning",
-    "total_tokens": "total",
-    "cost_usd": "cost (USD)",
-    "calls_unpriced": "unpriced",
-    "provisioned_tokens": "provisioned",
-    SHARE_COLUMN: "share",
-}
-_HIDDEN = frozenset(
-    {"tenant_id", "object_id", "principal_name", "principal_kind", "calls_estimated", "calls_uncounted"}
-)
-_IF_ANY = frozenset(
-    {"calls_failed", "cached_tokens", "reasoning_tokens", "cost_usd", "calls_unpriced", "provisioned_tokens"}
-)
-_ID_SHOWN = 8
-_TEXT_WIDTH = 12
 
 
 def report(
@@ -60,11 +35,13 @@ def report(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """Print who used how many tokens."""
-    made = run(_report(_query(by, begun_from, begun_before)))
+    query = _query(by, begun_from, begun_before)
     if as_json:
-        print_json(report_body(made, None))
+        print_json(report_body(run(_report(query)), None))
         return
-    Console().print(_table(made))
+    made, by_day = run(_report_with_trend(query))
+    out = console()
+    out.print(_table(made, by_day, out.width))
 
 
 def _query(by: str, begun_from: str | None, begun_before: str | None) -> UsageQuery:
@@ -78,57 +55,24 @@ def _query(by: str, begun_from: str | None, begun_before: str | None) -> UsageQu
 
 async def _report(query: UsageQuery) -> UsageReport:
     async with open_tables(storage_settings()) as tables:
-        return await QueryUsage(TableUsageRecords(tables))(query, _OPERATOR)
+        return await QueryUsage(TableUsageRecords(tables))(query, OPERATOR)
 
 
-def _table(made: UsageReport) -> Table:
+async def _report_with_trend(query: UsageQuery) -> tuple[UsageReport, UsageReport | None]:
+    """Return the report, and the same by day, where that says more."""
+    made = await _report(query)
+    if Dimension.DAY in query.by or query.begun_before - query.begun_from <= timedelta(days=1):
+        return made, None
+    return made, await _report(replace(query, by=(*query.by, Dimension.DAY)))
+
+
+def _table(made: UsageReport, by_day: UsageReport | None, width: int) -> Table:
     period = f"{made.begun_from:%Y-%m-%d %H:%M} to {made.begun_before:%Y-%m-%d %H:%M} UTC"
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=f"usage from {period}", title_justify="left", show_footer=True)
-    rows = [dict(zip(made.columns, made.cells(row), strict=True)) for row in made.rows]
-    if Dimension.PRINCIPAL in made.by:
-        rows = [{"principal": _principal(cells), **cells} for cells in rows]
-        table.add_column("principal", overflow="fold", min_width=_TEXT_WIDTH)
-    for column in (columns := _shown(made)):
-        if column in UsageTotals.__slots__:
-            total = _cell(column, getattr(made.totals, column))
-            table.add_column(_HEADINGS.get(column, column), total, justify="right", no_wrap=True)
-        elif column == SHARE_COLUMN:
-            table.add_column(_HEADINGS[column], justify="right", no_wrap=True)
-        else:
-            table.add_column(column, overflow="fold", min_width=_TEXT_WIDTH)
-    for cells in rows:
-        shown = (["principal"] if Dimension.PRINCIPAL in made.by else []) + columns
-        table.add_row(*(_cell(column, cells[column]) for column in shown))
-    return table
+    sums: dict[str, Cell] = {name: getattr(made.totals, name) for name in TOTAL_COLUMNS}
+    last = made.begun_before - timedelta(microseconds=1)
+    trends = trends_of(made.columns, sums, _rows(by_day), made.begun_from, last) if by_day else None
+    return usage_table(made.columns, _rows(made), sums, width=width, title=f"usage from {period}", trends=trends)
 
 
-def _shown(made: UsageReport) -> list[str]:
-    """Return the columns for people, without those of which there is nothing to say."""
-    nothing = {column for column in _IF_ANY if not getattr(made.totals, column)}
-    if made.totals.cost_usd is None:
-        nothing.add("calls_unpriced")
-    if not made.totals.provisioned_tokens:
-        nothing.add(SHARE_COLUMN)
-    return [column for column in made.columns if column not in _HIDDEN | nothing]
-
-
-def _principal(cells: Mapping[str, Cell]) -> str:
-    """Return a principal's name, and as much of its id as tells it from another of that name."""
-    name, object_id = str(cells["principal_name"]), str(cells["object_id"])
-    if name in {"", object_id}:
-        return object_id
-    return f"{name} ({object_id[:_ID_SHOWN]})"
-
-
-def _cell(column: str, value: Cell) -> str:
-    match value:
-        case None | "":
-            return "-"
-        case str():
-            return escape(value)
-        case Decimal() if column == SHARE_COLUMN:
-            return f"{value:.1%}"
-        case Decimal():
-            return f"{value:,.4f}"
-        case int():
-            return f"{value:,}"
+def _rows(made: UsageReport) -> list[Mapping[str, Cell]]:
+    return [dict(zip(made.columns, made.cells(row), strict=True)) for row in made.rows]

@@ -23,12 +23,17 @@ def charge_of(record: UsageRecord, deployment: Deployment, tables: Sequence[Pric
         return NOT_CHARGED
     if deployment.provisioned and not record.spilled_over:
         return Charge(provisioned=True)
-    call = _priced_call(record, deployment)
-    price = _find(tables, call) if call else None
+    price = price_of(record, deployment, tables)
     cost = cost_usd(record.usage, price) if price else None
     if price is None or cost is None:
         return NOT_CHARGED
     return Charge(cost_usd=cost, price_source=_source(price, record, deployment))
+
+
+def price_of(record: UsageRecord, deployment: Deployment, tables: Sequence[PriceTable]) -> Price | None:
+    """Return the price that holds for a call, None where none is known. `tables` are asked in their order."""
+    call = _priced_call(record, deployment)
+    return _find(tables, call) if call else None
 
 
 def _priced_call(record: UsageRecord, deployment: Deployment) -> PricedCall | None:

@@ -7,6 +7,7 @@ credential, a prompt or an answer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -56,6 +57,18 @@ class KeyNotFound(CallerError):
     """No gateway key has this id, or more than one."""
 
     code = "key_not_found"
+
+
+class RecordNotFound(CallerError):
+    """No call has this id, or none that the asker may see."""
+
+    code = "record_not_found"
+
+
+class FindingNotFound(CallerError):
+    """No finding has this id."""
+
+    code = "finding_not_found"
 
 
 class CallerGone(CallerError):
@@ -136,6 +149,24 @@ class LineUnreadable(LedgerError):
     code = "line_unreadable"
 
 
+class WebhookError(LedgerError):
+    """Somebody could not be told of a finding."""
+
+    code = "webhook_error"
+
+
+class WebhookFailed(WebhookError):
+    """Down or too slow: the same message may be taken later."""
+
+    code = "webhook_failed"
+
+
+class WebhookRefused(WebhookError):
+    """It will never take this message."""
+
+    code = "webhook_refused"
+
+
 class ShuttingDown(OurError):
     """The worker has been told to stop and takes no new calls; another one will."""
 
@@ -143,6 +174,10 @@ class ShuttingDown(OurError):
 
 
 class SettingsInvalid(OurError):
-    """The settings are missing or wrong; the message names all of them."""
+    """The settings are missing or wrong; the message names all of them, `problems` one by one."""
 
     code = "settings_invalid"
+
+    def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems) or (message,)

@@ -10,10 +10,21 @@ https://github.com/openai/openai-cookbook/blob/main/examples/How_to_count_tokens
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 from shared.domain.image_price import PatchPrice, TilePrice
-from shared.domain.model_family import AnswerFrames, Dialect, Encoding, ModelFamily, PromptFrames
+from shared.domain.model_family import AnswerFrames, Dialect, Encoding, HiddenText, ModelFamily, PromptFrames
+from shared.domain.period import Period
+
+# In its first weeks the Responses API told gpt-4o something of its own: 19 recorded calls of three
+# repositories, all there are of these days, one of them with an image.
+_FIRST_WEEKS = HiddenText(
+    during=Period(first=date(2025, 3, 10), last=date(2025, 3, 27)),
+    tokens=18,
+    beside_tools=216,
+    beside_images=230,
+)
 
 # ChatML: 725 calls with tools, tool turns or a schema. The section on tools costs a token less than
 # its text, here as if its heading were shorter.
@@ -29,12 +40,12 @@ _CHATML_RESPONSES = Dialect(
     ),
     answer=AnswerFrames(text=1, text_with_tools=2, call=7, forced_call=1),
 )
+_GPT_4O_RESPONSES = replace(_CHATML_RESPONSES, prompt=replace(_CHATML_RESPONSES.prompt, hidden=_FIRST_WEEKS))
 _GPT_3_5 = ModelFamily(encoding=Encoding.CL100K_BASE, chat=_CHATML_CHAT, responses=_CHATML_RESPONSES)
 _GPT_4 = replace(_GPT_3_5, chat=replace(_CHATML_CHAT, answer=AnswerFrames(text_with_tools=1, call=3)))  # 5 calls
 _GPT_4_TURBO = replace(_GPT_3_5, image=TilePrice(base=85, tile=170))
 
-# Azure bills the token that ends an answer, OpenAI does not: 34 of 36 answers of Azure. From January
-# to May of 2025 OpenAI did, too, now and then: that is where its answers come out one short.
+# Azure bills the token that ends an answer, OpenAI does not: 34 of 36 answers of Azure.
 _GPT_4O = ModelFamily(
     encoding=Encoding.O200K_BASE,
     azure_end_tokens=1,
@@ -70,7 +81,19 @@ _O4_MINI = replace(
     image=PatchPrice(multiplier=Decimal("1.72")),
 )
 
-# Chat completions tell these models something beside the tools, 82 tokens long.
+# Chat completions tell these models something beside the tools, 82 tokens long. In the Responses API
+# the frame of a call is that of the answer it was (10) and of the reply before it (2), without the
+# three tokens that say its arguments are JSON (" <|constrain|>json") where it has no id.
+_GPT_5_RESPONSES_PROMPT = PromptFrames(
+    tools=8,
+    response_format=0,
+    call=9,
+    stored_call=3,
+    stored_by="id",
+    result=6,
+    names_recipients=True,
+    merges_calls=True,
+)
 _GPT_5 = ModelFamily(
     encoding=Encoding.O200K_BASE,
     assistant_tokens=2,
@@ -79,11 +102,11 @@ _GPT_5 = ModelFamily(
     reads_harmony=True,
     reasons=True,
     chat=Dialect(
-        prompt=PromptFrames(tools=90, call=9, result=9, merges_calls=True),
+        prompt=PromptFrames(tools=90, image_beside_tools=1, call=9, result=9, merges_calls=True),
         answer=AnswerFrames(text=9, text_with_tools=9, call=15),
     ),
     responses=Dialect(
-        prompt=PromptFrames(tools=8, response_format=0, call=9, result=9, names_recipients=True),
+        prompt=_GPT_5_RESPONSES_PROMPT,
         answer=AnswerFrames(text=4, text_with_tools=4, call=10, reasoned=2, names_format=True),
     ),
     image=TilePrice(base=70, tile=140),
@@ -91,6 +114,7 @@ _GPT_5 = ModelFamily(
 _GPT_5_4 = replace(
     _GPT_5,
     chat=replace(_GPT_5.chat, answer=AnswerFrames(text=3, text_with_tools=3, call=9)),
+    responses=replace(_GPT_5.responses, prompt=replace(_GPT_5_RESPONSES_PROMPT, call=12, stored_call=0)),
     image=PatchPrice(multiplier=Decimal("1.2")),
 )
 
@@ -113,7 +137,7 @@ FAMILIES = {
     "gpt-4.": _GPT_4O,
     "gpt-4.1-mini": replace(_GPT_4O, image=PatchPrice(multiplier=Decimal("1.62"), frame=2)),
     "gpt-4.1-nano": replace(_GPT_4O, image=PatchPrice(multiplier=Decimal("2.46"))),
-    "gpt-4o": _GPT_4O,
+    "gpt-4o": replace(_GPT_4O, responses=_GPT_4O_RESPONSES),
     "gpt-4o-mini": replace(_GPT_4O, image=TilePrice(base=2833, tile=5667)),
     "chatgpt-4o": _GPT_4O,
     "gpt-audio": _GPT_4O,  # not in tiktoken; its recorded text is gpt-4o's
@@ -123,6 +147,8 @@ FAMILIES = {
     "o3": _O_SERIES,
     "o3-mini": _O3_MINI,
     "o4-mini": _O4_MINI,
+    "codex-mini": _O4_MINI,  # https://platform.openai.com/docs/models/codex-mini-latest: it is a version of o4-mini
+    "computer-use-preview": _O_SERIES,  # a single call without its tool
     "gpt-5": _GPT_5,
     # As billed: the guide's 1.62 and 2.46 are those of gpt-4.1-mini and -nano.
     "gpt-5-mini": replace(_GPT_5, image=PatchPrice(multiplier=Decimal("1.2"))),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from shared.domain.image_price import ImagePrice
+from shared.domain.period import Period
 
 
 class Encoding(StrEnum):
@@ -16,17 +17,30 @@ class Encoding(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HiddenText:
+    """What a family was told for a time beside what was sent: more where that had tools, or else images."""
+
+    during: Period
+    tokens: int
+    beside_tools: int
+    beside_images: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PromptFrames:
     """
     What a prompt has beside its messages. None is not known.
 
     Tool definitions cost `tools` beside their text, a JSON schema for the answer
     `response_format`. Where they are `in_system_message` they are a part of the first one, or
-    make one. `forced_tool` (with the tool's name) and `no_tool` are what a tool choice adds.
+    make one. `forced_tool` (with the tool's name) and `no_tool` are what a tool choice adds,
+    `image_beside_tools` what any image does where there are tools.
 
     A call costs `call` beside its recipient and arguments, and `stored_call` more where it comes
-    back as the service wrote it; a result costs `result` beside its sender and content. The sender
-    is named as a recipient where `names_recipients`. Several calls are one where it `merges_calls`.
+    back as the service wrote it, which the member `stored_by` shows; a result costs `result` beside
+    its sender and content. The sender is named as a recipient where `names_recipients`. Several
+    calls are one where it `merges_calls`; in chat completions, so are their results. `hidden` is
+    what was told for a time.
     """
 
     tools: int | None = None
@@ -34,11 +48,14 @@ class PromptFrames:
     in_system_message: bool = False
     forced_tool: int = 0
     no_tool: int = 0
+    image_beside_tools: int = 0
     call: int = 5
     stored_call: int = 0
+    stored_by: str = "status"
     result: int = 7
     names_recipients: bool = False
     merges_calls: bool = False
+    hidden: HiddenText | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -167,6 +167,16 @@ def tokens_by_class(usage: TokenUsage) -> dict[TokenClass, int] | None:
     return counts if all(count >= 0 for count in counts.values()) else None
 
 
+def usd_of(count: int, usd_per_million: Decimal) -> Decimal:
+    """Return what so many tokens cost, exact."""
+    return _EXACT.normalize(_EXACT.scaleb(_EXACT.multiply(usd_per_million, count), _PER_MILLION))
+
+
+def millions(count: int) -> Decimal:
+    """Return a count in millions, exact."""
+    return _EXACT.normalize(_EXACT.scaleb(Decimal(count), _PER_MILLION))
+
+
 def add_usd(known: Decimal | None, more: Decimal | None) -> Decimal | None:
     """Return the exact sum of what is known, None where nothing is."""
     if known is None or more is None:

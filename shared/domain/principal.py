@@ -28,6 +28,7 @@ class PrincipalKind(StrEnum):
     APPLICATION = "application"
     MANAGED_IDENTITY = "managed_identity"
     GATEWAY = "gateway"
+    UNKNOWN = "unknown"  # Azure logged the call, and did not say
 
 
 @dataclass(frozen=True, slots=True)

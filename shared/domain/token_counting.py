@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -28,7 +29,7 @@ _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 # Of the rules. It goes up with every change that makes a count come out otherwise.
-METHOD_VERSION = 2
+METHOD_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,8 @@ class CountableCall:
 
     `request_body` is None where it was too large to keep. `cut` is True where the answer broke
     off, so that its count is a lower bound. `compacts` is a call that shortens a conversation
-    (`responses.compact`). Only recordings to measure with are not `on_azure`.
+    (`responses.compact`). Only recordings to measure with are not `on_azure`, or name the day on
+    which they were `answered_on`.
     """
 
     metered: Metered
@@ -48,6 +50,11 @@ class CountableCall:
     cut: bool = False
     compacts: bool = False
     on_azure: bool = True
+    answered_on: date | None = None
+
+    def rules(self, encoding: ModelEncoding, count: TextCounter) -> Rules:
+        """Return how this call is counted, by whom."""
+        return Rules(self.metered, encoding.family, count, self.answered_on)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +71,7 @@ def estimate_usage(call: CountableCall, encoding: ModelEncoding, counter: Counte
 
     `counter` counts in `encoding`. It may take seconds for bodies near COUNTABLE_BYTES.
     """
-    rules = Rules(call.metered, encoding.family, counter.count)
+    rules = call.rules(encoding, counter.count)
     request = _read(call.request_body)
     if isinstance(request, Uncounted):
         prompt, request = unknown(request), {}
@@ -79,7 +86,7 @@ def estimate_usage(call: CountableCall, encoding: ModelEncoding, counter: Counte
 
 def recount_usage(call: CountableCall, encoding: ModelEncoding, counter: Counter) -> CountAudit | None:
     """Return our count beside Azure's: of the prompt and of the answer, each where it can be counted whole."""
-    rules = Rules(call.metered, encoding.family, counter.count)
+    rules = call.rules(encoding, counter.count)
     request = _read(call.request_body)
     if isinstance(request, Uncounted) or not encoding.is_known:
         return None
@@ -143,7 +150,7 @@ class _Method:
     counter_version: str
 
     def describe(self, whole: Count) -> str:
-        """Return it with what is special about the count: `v2 o200k_base tiktoken 0.14.0 (unknown model)`."""
+        """Return it with what is special about the count: `v3 o200k_base tiktoken 0.14.0 (unknown model)`."""
         notes = [] if self.encoding.is_known else ["unknown model"]
         if whole.uncounted:
             notes.append("not counted: " + ", ".join(sorted(whole.uncounted)))

@@ -41,7 +41,7 @@ class TokenUsage:
     tokens of the completion; none is an extra.
 
     `None` means not known, and of written and audio tokens, which few calls have, none. `method` says how
-    an estimate was made, as `v2 o200k_base tiktoken 0.14.0 (unknown model)`.
+    an estimate was made, as `v3 o200k_base tiktoken 0.14.0 (unknown model)`.
     """
 
     prompt_tokens: int | None = None
@@ -54,6 +54,13 @@ class TokenUsage:
     audio_completion_tokens: int | None = None
     source: UsageSource
     method: str | None = None
+
+
+class Origin(StrEnum):
+    """Who tells of a call."""
+
+    RELAY = "relay"  # we made it
+    AZURE_LOGS = "azure_logs"  # Azure logged it, and we did not make it: it went round the gate
 
 
 NO_TOKENS = TokenUsage(source=UsageSource.NOT_APPLICABLE)
@@ -146,3 +153,4 @@ class UsageRecord:
     response_bytes: int = 0
     charge: Charge = NOT_CHARGED
     audit: CountAudit | None = None
+    origin: Origin = Origin.RELAY

@@ -36,3 +36,14 @@ class UsageLedger(Protocol):
             StorageError: it is not durable.
         """
         ...
+
+    async def withdraw(self, record: UsageRecord) -> None:
+        """
+        Take a record away again that was made of Azure's logs, for the call turned out to be ours.
+
+        One that is not there is as good as taken away.
+
+        Raises:
+            StorageError: it is not known to be gone.
+        """
+        ...

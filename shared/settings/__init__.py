@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from shared.adapters.table_service import StorageSettings
 from shared.settings.entra import EntraSettings, read_entra
+from shared.settings.exports import ExportSettings, read_exports
 from shared.settings.ledger import LedgerSettings, read_ledger
 from shared.settings.logs import LogsSettings, LogTriggers, read_log_triggers, read_logs
 from shared.settings.pricing import PricingSettings, read_pricing
 from shared.settings.reader import Reader
+from shared.settings.reconciliation import ReconciliationSettings, read_reconciliation
 from shared.settings.relay import RelaySettings, read_relay
 from shared.settings.storage import read_storage
 from shared.settings.upstream import UpstreamSettings, read_upstream
@@ -28,6 +30,8 @@ class Settings:
     ledger: LedgerSettings
     pricing: PricingSettings
     logs: LogsSettings
+    exports: ExportSettings
+    reconciliation: ReconciliationSettings
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -47,6 +51,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         ledger=read_ledger(read),
         pricing=read_pricing(read),
         logs=read_logs(read, storage),
+        exports=read_exports(read),
+        reconciliation=read_reconciliation(read),
     )
     read_log_triggers(read)
     read.raise_problems()
@@ -64,6 +70,19 @@ def storage_settings(environment: Mapping[str, str] = os.environ) -> StorageSett
     storage = read_storage(read)
     read.raise_problems()
     return storage
+
+
+def export_settings(environment: Mapping[str, str] = os.environ) -> tuple[ExportSettings, PricingSettings]:
+    """
+    Return only what exports need beside storage, for a program that exports.
+
+    Raises:
+        SettingsInvalid: something of it is wrong.
+    """
+    read = Reader(environment)
+    settings = read_exports(read), read_pricing(read)
+    read.raise_problems()
+    return settings
 
 
 def log_triggers(environment: Mapping[str, str] = os.environ) -> LogTriggers:

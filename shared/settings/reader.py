@@ -32,7 +32,8 @@ class Reader:
     def raise_problems(self) -> None:
         if self._problems:
             # Some settings are read for two purposes.
-            raise SettingsInvalid("; ".join(dict.fromkeys(self._problems)))
+            problems = tuple(dict.fromkeys(self._problems))
+            raise SettingsInvalid("; ".join(problems), problems)
 
     def text(self, name: str) -> str | None:
         return self._environment.get(name, "").strip() or None

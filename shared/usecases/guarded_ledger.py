@@ -46,6 +46,11 @@ class GuardedLedger:
         async with self._trying():
             await self._ledger.abandon(record)
 
+    async def withdraw(self, record: UsageRecord) -> None:
+        """See UsageLedger."""
+        async with self._trying():
+            await self._ledger.withdraw(record)
+
     @asynccontextmanager
     async def _trying(self) -> AsyncIterator[None]:
         if not self._breaker.admits(self._clock.monotonic()):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from shared.domain.errors import LineUnreadable
-from shared.domain.logs.line_reading import parse_line
+from shared.domain.logs.line_reading import parse_line, records_in
 from shared.domain.logs.log_lines import LineCutter
 from shared.domain.logs.reading import SEAM_BYTES, BlobRange, Checkpoint, DeadLetter, Ingested, LogBlob, LogLine
 from shared.ports.logs import Checkpoints, DeadLetters, LogBlobs
@@ -134,5 +134,5 @@ def _is_whole(last_line: bytes) -> bool:
     try:
         parse_line(last_line)
     except LineUnreadable:
-        return False
+        return bool(records_in(last_line))
     return True

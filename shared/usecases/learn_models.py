@@ -52,6 +52,10 @@ class LearnModels:
             await self._load()
         await self._ledger.abandon(self._with_model(record))
 
+    async def withdraw(self, record: UsageRecord) -> None:
+        """See UsageLedger."""
+        await self._ledger.withdraw(record)
+
     async def close(self) -> None:
         """Return when what was learnt is kept, or could not be. Never raises."""
         if self._under_way:

@@ -41,10 +41,15 @@ class PriceRecords:
         """See UsageLedger."""
         await self._ledger.abandon(self._priced(record))
 
+    async def withdraw(self, record: UsageRecord) -> None:
+        """See UsageLedger."""
+        await self._ledger.withdraw(record)
+
     def _priced(self, record: UsageRecord) -> UsageRecord:
-        deployment = self._describe(record.call.deployment)
+        deployment = describe_deployment(self._deployments, record.call.deployment)
         return replace(record, charge=charge_of(record, deployment, self._tables))
 
-    def _describe(self, name: str | None) -> Deployment:
-        described = self._deployments.get((name or "").lower())
-        return described or self._deployments.get(ANY_DEPLOYMENT, UNDESCRIBED)
+
+def describe_deployment(deployments: Mapping[str, Deployment], name: str | None) -> Deployment:
+    """Return what is said of a deployment by its name, or of every one that nothing is said of."""
+    return deployments.get((name or "").lower()) or deployments.get(ANY_DEPLOYMENT, UNDESCRIBED)

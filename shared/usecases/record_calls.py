@@ -75,6 +75,10 @@ class RecordCalls:
         """See UsageLedger. Whoever found it abandoned finds it again, so it is not spooled."""
         await self._stored.abandon(record)
 
+    async def withdraw(self, record: UsageRecord) -> None:
+        """See UsageLedger. Whoever found that it is ours finds it again, so it is not spooled."""
+        await self._stored.withdraw(record)
+
     async def _spool_beginning(self, call: OpenCall) -> None:
         self._begun_in_spool.add(call.call_id)
         keeping = asyncio.ensure_future(self._spool.keep(call))

@@ -40,6 +40,8 @@ HTTP_ERRORS: dict[type[errors.LedgerError], HttpError] = {
     errors.MalformedRequest: HttpError(400, "invalid_request_error"),
     errors.BodyTooLarge: HttpError(413, "invalid_request_error"),
     errors.KeyNotFound: HttpError(404, "invalid_request_error"),
+    errors.RecordNotFound: HttpError(404, "invalid_request_error"),
+    errors.FindingNotFound: HttpError(404, "invalid_request_error"),
     errors.HeadersTooLarge: HttpError(431, "invalid_request_error"),
     # nginx's number for it; nobody is there to read it.
     errors.CallerGone: HttpError(499, "invalid_request_error"),
@@ -56,6 +58,10 @@ HTTP_ERRORS: dict[type[errors.LedgerError], HttpError] = {
     errors.KeysUnavailable: HttpError(503, "server_error", retry_after=5),
     errors.OurError: _SERVER_ERROR,
     errors.LineUnreadable: _SERVER_ERROR,
+    # The timer meets them, and no caller.
+    errors.WebhookError: _SERVER_ERROR,
+    errors.WebhookFailed: _SERVER_ERROR,
+    errors.WebhookRefused: _SERVER_ERROR,
     errors.ShuttingDown: HttpError(503, "server_error", retry_after=1),
     errors.SettingsInvalid: _SERVER_ERROR,
 }

@@ -19,6 +19,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from shared.domain.csv_format import harmless
 from shared.domain.errors import MalformedRequest
 from shared.domain.pricing import decimal_text
 from shared.domain.usage_report import Cell, Dimension, Key, UsageReport, key_columns
@@ -33,8 +34,6 @@ _FORMATS = frozenset({"json", "csv"})
 _MAX_LIMIT = 1000
 # Every record between the two times is read; a longer time is asked for in parts.
 _MAX_DAYS = 92
-# How a spreadsheet knows a formula. https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class UsageEndpoint:
@@ -66,12 +65,12 @@ def parse_query(parameters: Mapping[str, str], now: datetime) -> UsageQuery:
     """
     begun_from, begun_before = parse_period(parameters, now)
     by = _dimensions(parameters.get("by", Dimension.PRINCIPAL))
-    tenant_id, object_id = _principal(parameters.get("principal"))
+    tenant_id, object_id = parse_principal(parameters.get("principal"))
     return UsageQuery(
         begun_from=begun_from,
         begun_before=begun_before,
         by=by,
-        limit=_limit(parameters.get("limit", str(_MAX_LIMIT))),
+        limit=parse_limit(parameters.get("limit", str(_MAX_LIMIT))),
         after=_cursor(parameters.get("after"), by),
         of_tenant_id=tenant_id,
         of_object_id=object_id,
@@ -86,8 +85,8 @@ def parse_period(parameters: Mapping[str, str], now: datetime) -> tuple[datetime
         MalformedRequest: naming the parameter that is wrong.
     """
     month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    begun_from = _time(parameters, "from", month)
-    begun_before = _time(parameters, "to", now + timedelta(seconds=1))
+    begun_from = parse_time(parameters, "from") or month
+    begun_before = parse_time(parameters, "to") or now + timedelta(seconds=1)
     if not timedelta(0) < begun_before - begun_from <= timedelta(days=_MAX_DAYS):
         raise MalformedRequest(f"'to' must be after 'from', and no more than {_MAX_DAYS} days after it")
     return begun_from, begun_before
@@ -109,10 +108,11 @@ def _parameters(request: Request) -> dict[str, str]:
     return parameters
 
 
-def _time(parameters: Mapping[str, str], name: str, default: datetime) -> datetime:
+def parse_time(parameters: Mapping[str, str], name: str) -> datetime | None:
+    """Return the time that a parameter says, None where it is not there. Raises MalformedRequest."""
     text = parameters.get(name)
     if text is None:
-        return default
+        return None
     try:
         # In a query an unescaped "+" of a time zone arrives as a space.
         time = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
@@ -128,8 +128,13 @@ def _dimensions(text: str) -> tuple[Dimension, ...]:
         raise MalformedRequest(f"'by' takes any of {', '.join(Dimension)}, separated by commas") from error
 
 
-def _principal(text: str | None) -> tuple[str | None, str | None]:
-    """Return the tenant id, None where it is not said, and the object id; both None for no principal in particular."""
+def parse_principal(text: str | None) -> tuple[str | None, str | None]:
+    """
+    Return the tenant id, None where it is not said, and the object id; both None for no principal in particular.
+
+    Raises:
+        MalformedRequest: it is neither form.
+    """
     if text is None:
         return None, None
     tenant_id, slash, object_id = text.lower().rpartition("/")
@@ -139,7 +144,8 @@ def _principal(text: str | None) -> tuple[str | None, str | None]:
     return tenant_id or None, object_id
 
 
-def _limit(text: str) -> int:
+def parse_limit(text: str) -> int:
+    """Return how many rows a page has. Raises MalformedRequest."""
     # Of thousands of digits `int` raises an error of its own.
     is_short = text.isascii() and text.isdecimal() and len(text) <= len(str(_MAX_LIMIT))
     if not is_short or not 1 <= int(text) <= _MAX_LIMIT:
@@ -208,5 +214,4 @@ def _plain(cell: Cell) -> str | int | None:
 
 
 def _harmless(cell: str | int | None) -> str | int | None:
-    """Return a cell that no spreadsheet runs: a name is whatever somebody called themselves."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    return harmless(cell) if isinstance(cell, str) else cell

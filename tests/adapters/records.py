@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from azure.data.tables import EdmType, EntityProperty
 from hypothesis import strategies as st
 
 from shared.domain.principal import Principal, PrincipalKind
-from shared.domain.usage_record import Charge, OpenCall, Outcome, TokenUsage, UsageRecord, UsageSource
+from shared.domain.table_entity import Int64, TableEntity
+from shared.domain.usage_record import Charge, OpenCall, Origin, Outcome, TokenUsage, UsageRecord, UsageSource
 
 BEGUN_AT = datetime(2026, 11, 23, 9, 1, 2, 123456, tzinfo=UTC)
 TENANT_ID = "11111111-1111-1111-1111-111111111111"
@@ -138,4 +141,13 @@ def records(labels: st.SearchStrategy[str] = texts) -> st.SearchStrategy[UsageRe
             price_source=st.none() | labels,
             provisioned=st.booleans(),
         ),
+        origin=st.sampled_from(Origin),
     )
+
+
+def as_read(entity: TableEntity) -> dict[str, Any]:
+    """Return a row as azure-data-tables gives it."""
+    row: dict[str, Any] = {"PartitionKey": entity.partition_key, "RowKey": entity.row_key}
+    for name, value in entity.properties.items():
+        row[name] = EntityProperty(int(value), EdmType.INT64) if isinstance(value, Int64) else value
+    return row

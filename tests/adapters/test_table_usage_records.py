@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from azure.data.tables.aio import TableServiceClient
@@ -13,10 +12,10 @@ from azure.data.tables.aio import TableServiceClient
 from local.azurite import Azurite
 from shared.adapters.table_service import StorageSettings, table_service
 from shared.adapters.table_usage_records import TableUsageRecords
-from shared.adapters.usage_columns import USAGE_TABLE, usage_entity
+from shared.adapters.usage_columns import USAGE_TABLE
 from shared.domain.errors import StorageUnavailable
-from shared.domain.usage_record import UsageRecord
 from tests.adapters.records import BEGUN_AT, record
+from tests.adapters.usage_rows import row
 
 SOON = BEGUN_AT + timedelta(hours=1)
 
@@ -27,15 +26,6 @@ async def service(azurite: Azurite) -> AsyncIterator[TableServiceClient]:
         await service.delete_table(USAGE_TABLE)
         await service.create_table(USAGE_TABLE)
         yield service
-
-
-def row(each: UsageRecord) -> dict[str, Any]:
-    """Return a record as the SDK takes it."""
-    entity = usage_entity(each)
-    return {"PartitionKey": entity.partition_key, "RowKey": entity.row_key} | {
-        name: (value, "Edm.Int64") if name.endswith(("_tokens", "_ms", "_bytes")) else value
-        for name, value in entity.properties.items()
-    }
 
 
 async def test_more_than_a_page_of_records_is_read_to_its_end(service: TableServiceClient) -> None:

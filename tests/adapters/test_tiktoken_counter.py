@@ -96,7 +96,9 @@ async def test_nothing_is_loaded_before_a_count_is_needed(monkeypatch: pytest.Mo
     assert threads == [(Encoding.O200K_BASE, False)]
 
 
-@pytest.mark.parametrize("text", [" " * 1_000_000, " " * 1_000_000 + "x", "a" * 1_000_000, "\U0001f600" * 250_000])
+@pytest.mark.parametrize(
+    "text", [" " * 1_000_000, "x " * 60_001 + " " * 1_000_000 + "x", "a" * 1_000_000, "\U0001f600" * 250_000]
+)
 async def test_a_megabyte_of_one_thing_is_counted_beside_the_event_loop(
     text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any
 
 import pytest
-from azure.data.tables import EdmType, EntityProperty
 from hypothesis import given
 
 from shared.adapters.table_wire import upsert
 from shared.adapters.usage_columns import open_call, open_call_entity, usage_entity, usage_record
-from shared.domain.table_entity import Int64, TableEntity
 from shared.domain.usage_record import Charge, OpenCall, UsageRecord
-from tests.adapters.records import BEGUN_AT, hostile_texts, open_calls, record, records
+from tests.adapters.records import BEGUN_AT, as_read, hostile_texts, open_calls, record, records
 
 # Of the table reference in docs/. A name that changes breaks somebody's report.
 COLUMNS = {
@@ -25,16 +22,8 @@ COLUMNS = {
     "total_tokens", "cached_tokens", "reasoning_tokens", "usage_source", "usage_method", "finish_reason",
     "error_code", "apim_request_id", "region", "request_bytes", "response_bytes", "caller_address", "user_label",
     "text_only", "cache_write_tokens", "audio_prompt_tokens", "audio_completion_tokens", "service_tier",
-    "spilled_over", "cost_usd", "price_source", "provisioned",
+    "spilled_over", "cost_usd", "price_source", "provisioned", "origin",
 }  # fmt: skip
-
-
-def as_read(entity: TableEntity) -> dict[str, Any]:
-    """Return a row as azure-data-tables gives it."""
-    row: dict[str, Any] = {"PartitionKey": entity.partition_key, "RowKey": entity.row_key}
-    for name, value in entity.properties.items():
-        row[name] = EntityProperty(int(value), EdmType.INT64) if isinstance(value, Int64) else value
-    return row
 
 
 @given(records())

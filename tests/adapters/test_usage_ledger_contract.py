@@ -266,3 +266,20 @@ async def test_what_callers_choose_cannot_break_a_record(store: Store) -> None:
     await asyncio.gather(*(store.ledger.end(each) for each in records))
 
     assert await read(store) == records
+
+
+async def test_a_record_that_is_withdrawn_is_gone(store: Store) -> None:
+    """It was made of Azure's logs, and turned out to be ours; to withdraw it again does no harm."""
+    await store.ledger.end(record("bypass-1"))
+    await store.ledger.end(record("c1"))
+    await store.ledger.withdraw(record("bypass-1"))
+    await store.ledger.withdraw(record("bypass-1"))
+
+    assert await read(store) == [record("c1")]
+
+
+async def test_what_was_never_there_can_be_withdrawn(store: Store) -> None:
+    """Nor need there be a table."""
+    await store.ledger.withdraw(record("bypass-1"))
+
+    assert await read(store) == []

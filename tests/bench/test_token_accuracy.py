@@ -128,6 +128,35 @@ def test_what_others_were_billed_is_counted_to_the_token(capsys: pytest.CaptureF
     assert numbers(result["chat"]) == (50, 50, 50, 50)
 
 
+@pytest.mark.parametrize("created", [1739000000, "1739000000", 1e300, -1, None])
+def test_a_call_is_counted_by_the_rules_of_its_day(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], created: object
+) -> None:
+    """On 8 February 2025 OpenAI billed the end of an answer. A day that cannot be is none, and stops nothing."""
+    answer = {"created": created, "choices": [{"index": 0, "message": {"content": "hi"}, "finish_reason": "stop"}]}
+    chunk = f'data: {{"created":{json.dumps(created)},"choices":[{{"index":0,"delta":{{"content":"hi"}}}}]}}\n\n'
+    end = 'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+    is_day = created == 1739000000
+    call = {
+        "kind": "chat",
+        "model": "gpt-4o-2024-08-06",
+        "request": GREETING,
+        "usage": {"prompt_tokens": 8, "completion_tokens": 2 if is_day else 1},
+        "shape": [],
+        "suspect": [],
+    }
+    file = tmp_path / "calls.jsonl"
+    lines = [
+        call | {"id": "1", "stream": False, "response": answer},
+        call | {"id": "2", "stream": True, "sse": chunk + end},
+    ]
+    file.write_text("\n".join(map(json.dumps, lines)))
+
+    _, result = run(capsys, str(file))
+
+    assert numbers(result["completion_tokens"]["chat"]) == (2, 2, 2, 2)
+
+
 def test_peers_that_cannot_be_had_are_skipped(
     corpus: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 import aiohttp
 import pytest
+from rich.cells import cell_len
 from typer.testing import CliRunner, Result
 
 from local.azurite import Azurite
@@ -94,6 +95,29 @@ def test_costs_and_shares_are_shown_where_there_are_any(azurite: Azurite) -> Non
 
 def _charged(each: UsageRecord, charge: Charge) -> UsageRecord:
     return replace(each, charge=charge)
+
+
+def test_a_trend_is_shown_where_there_are_days_to_show() -> None:
+    """Which of two has grown; of one day there is none, and by day the rows say it themselves."""
+    lines = run("--from", "2031-05-03", "--to", "2031-05-07").stdout.splitlines()
+    alice = next(line for line in lines if "(alice)" in line)
+    bob = next(line for line in lines if "(bob)" in line)
+
+    assert lines[2].rstrip().endswith("trend")
+    assert (alice.rstrip()[-1], bob.rstrip()[-1]) == ("█", "▁")
+    assert "trend" not in run(*PERIOD).stdout
+    assert "trend" not in run("--from", "2031-05-03", "--to", "2031-05-07", "--by", "day").stdout
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_report_fits_its_terminal(columns: int) -> None:
+    """What matters least goes first: who, how many calls and how many tokens stay."""
+    lines = run("--from", "2031-05-03", "--to", "2031-05-07", "--by", "principal,model,deployment", columns=columns)
+    headings = lines.stdout.splitlines()[2].split()
+
+    assert all(cell_len(line) <= columns for line in lines.stdout.splitlines())
+    assert headings[:4] == ["principal", "model", "deployment", "calls"]
+    assert "total" in headings
 
 
 def test_json_has_every_column() -> None:

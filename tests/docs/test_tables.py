@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,9 +14,12 @@ import msgspec
 import pytest
 
 from shared.adapters.table_checkpoints import checkpoint_entity
+from shared.adapters.table_findings import finding_entity
 from shared.adapters.table_gateway_keys import key_entity
+from shared.adapters.table_windows import name_entity, state_entity, totals_entity
 from shared.adapters.usage_columns import usage_entity
 from shared.domain.errors import LedgerError
+from shared.domain.findings.finding import Announcement, FindingKind, FindingState, Part, Severity, Subject, with_part
 from shared.domain.gateway_key import GatewayKey
 from shared.domain.logs.entries import (
     AuditEvent,
@@ -31,7 +35,19 @@ from shared.domain.logs.entries import (
 from shared.domain.logs.keys import AUDIT_EVENTS_TABLE, METRICS_TABLE, OTHER_LOGS_TABLE, SERVICE_CALLS_TABLE
 from shared.domain.logs.reading import Checkpoint, LogBlob
 from shared.domain.principal import Principal, PrincipalKind
-from shared.domain.usage_record import Charge, CountAudit, OpenCall, Outcome, TokenUsage, UsageRecord, UsageSource
+from shared.domain.reconciliation.totals import HourTotals
+from shared.domain.reconciliation.windows import Window, WindowState
+from shared.domain.table_entity import Value
+from shared.domain.usage_record import (
+    Charge,
+    CountAudit,
+    OpenCall,
+    Origin,
+    Outcome,
+    TokenUsage,
+    UsageRecord,
+    UsageSource,
+)
 from shared.web.errors import HTTP_ERRORS
 
 _Kind = TypeVar("_Kind")
@@ -109,6 +125,59 @@ def test_every_column_of_checkpoints_is_described() -> None:
     assert described - {"PartitionKey", "RowKey"} == set(columns) - {"PartitionKey", "RowKey"}
 
 
+def _types(properties: Mapping[str, Value]) -> dict[str, str]:
+    types = {bool: "Boolean", str: "String", datetime: "DateTime", int: "Int32"}
+    return {name: types.get(type(value), "Int64") for name, value in properties.items()}
+
+
+def _described_types(section: str) -> dict[str, str]:
+    kinds = {"Boolean", "String", "DateTime", "Int32", "Int64"}
+    return {name: cells[0] for name, cells in _described("tables.md", section).items() if cells[0] in kinds}
+
+
+def test_every_column_of_findings_is_described_with_its_type() -> None:
+    """Whoever has no endpoint at hand reads the table."""
+    part = Part(occurrences=1, first_at=NOW, last_at=NOW, severity=Severity.HIGH, evidence=())
+    subject = Subject(kind=FindingKind.KEYS_LISTED, day=NOW.date(), resource="r", of="x", object_id="o")
+    finding = with_part(None, subject, "09", part, NOW)
+    assert finding
+    whole = dataclasses.replace(
+        finding.accepted(by="me", reason="r", at=NOW),
+        closed_at=NOW,
+        closed_because="x",
+        announcement=Announcement(1, NOW, 1, NOW),
+    )
+    columns = {name: kind for name, kind in _types(finding_entity(whole).properties).items() if name != "part_09"}
+
+    assert _described_types("`findings`") == {**columns, "part_09": "String", "part_day": "String"}
+
+
+def test_every_kind_severity_and_state_of_a_finding_is_described() -> None:
+    """A word that no page explains is no finding."""
+    described = _described("tables.md", "`findings`")
+    words = re.findall(r"`(\w+)`", described["severity"][1]), re.findall(r"`(\w+)`", described["state"][1])
+
+    assert (set(words[0]), set(words[1])) == (set(Severity), set(FindingState))
+    assert set(FindingKind) <= set(_described("operations.md", "Is the ledger complete?"))
+
+
+def test_every_column_of_reconciliation_is_described_with_its_type() -> None:
+    """Its rows are what proves the ledger."""
+    state = WindowState(window=Window.of_hour(NOW), reconciled_at=NOW, due_at=NOW, slow_arrival=timedelta(1))
+    totals = HourTotals(
+        resource="r",
+        hour=NOW,
+        our_prompt_tokens=1,
+        our_completion_tokens=1,
+        azure_prompt_tokens=1,
+        azure_completion_tokens=1,
+        reconciled_at=NOW,
+    )
+    columns = _types(totals_entity(totals).properties) | _types(state_entity(state).properties)
+
+    assert _described_types("`reconciliation`") == columns | _types(name_entity("h", "r").properties)
+
+
 def test_every_outcome_and_source_is_described() -> None:
     """A word in a report that no page explains is noise."""
     assert set(_described("tables.md", "`outcome`")) == set(Outcome)
@@ -137,6 +206,7 @@ def _full(kind: type[_Kind], **values: Any) -> _Kind:
         "TokenUsage": _usage(),
         "Charge": Charge(cost_usd=Decimal("0.00135"), price_source="p", provisioned=True),
         "str": "x",
+        "Origin": Origin.RELAY,
     }
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
         if field.name not in values:

@@ -33,3 +33,19 @@ def wav(*, seconds: float = 1.0, rate: int = 8000, size: int | None = None, befo
     described = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate, rate * 2, 2, 16)
     held = struct.pack("<4sI", b"data", len(samples) if size is None else size)
     return b"RIFF\x00\x00\x00\x00WAVE" + described + before + held + samples
+
+
+def mp3(
+    *,
+    frames: int = 50,
+    header: bytes = b"\xff\xfb\x90\xc4",
+    frame_bytes: int = 417,
+    side_bytes: int = 17,
+    counted: int | None = None,
+    before: bytes = b"",
+) -> bytes:
+    """Return frames of MPEG 1 at 128 kbit/s and 44.1 kHz, mono; with `counted`, the first says how many there are."""
+    note = b"" if counted is None else b"Xing" + struct.pack(">II", 1, counted)
+    first = header + bytes(side_bytes) + note
+    frame = header + bytes(frame_bytes - len(header))
+    return before + first.ljust(frame_bytes, b"\x00") + frame * (frames - 1)

@@ -29,6 +29,8 @@ CHAT = Metered.CHAT_COMPLETIONS
         ("o3-mini-2025-01-31", Encoding.O200K_BASE),
         ("gpt-5-nano-2025-08-07", Encoding.O200K_BASE),
         ("gpt-5.6-sol", Encoding.O200K_BASE),
+        ("codex-mini-latest", Encoding.O200K_BASE),
+        ("computer-use-preview-2025-03-11", Encoding.O200K_BASE),
         ("text-embedding-3-large", Encoding.CL100K_BASE),
         ("text-embedding-ada-002-v2", Encoding.CL100K_BASE),
         ("ada", Encoding.CL100K_BASE),

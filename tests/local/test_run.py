@@ -10,14 +10,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from azure.core.exceptions import ResourceNotFoundError
+from azure.data.tables import TableServiceClient
 
 from local.child import Child
+from local.simulated_exports.past_the_gate import LISTED_THE_KEYS
 
 _START_SECONDS = 60.0
 _CALL = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
@@ -28,6 +32,7 @@ def test_a_call_with_the_key_it_shows_is_in_the_usage_still_there_after_a_restar
     with _running(tmp_path) as run:
         url, key = _url(run), (tmp_path / "dev-key").read_text().strip()
         answer = httpx.post(f"{url}/openai/v1/chat/completions", json=_CALL, headers={"api-key": key})
+        logged = _logged_listing_of_keys(tmp_path)
         shown = run.last_lines(200)
         code = run.stop(signal.SIGINT)
     with _running(tmp_path) as run:
@@ -37,8 +42,20 @@ def test_a_call_with_the_key_it_shows_is_in_the_usage_still_there_after_a_restar
     assert f"-H 'api-key: {key}'" in shown
     assert shown.count("\nready http://") == 1
     assert code == 0
+    assert logged["principal_name"] == LISTED_THE_KEYS.name
     assert usage["totals"]["calls"] == 1
     assert usage["totals"]["total_tokens"] == answer.json()["usage"]["total_tokens"]
+
+
+def test_nothing_is_exported_where_nobody_wants_it(tmp_path: Path) -> None:
+    """Who works on something else has a ledger that nothing but their own calls writes to."""
+    with _running(tmp_path, SIMULATE_EXPORTS="0") as run:
+        _url(run)
+        simulator = _child_of(run.pid, "local.simulated_azure_openai")
+        with pytest.raises(AssertionError, match="no child"):
+            _child_of(run.pid, "--export-to")
+
+    assert simulator
 
 
 def test_the_key_is_private_and_the_environment_may_name_another(tmp_path: Path) -> None:
@@ -112,11 +129,26 @@ def _running(state: Path, **settings: str) -> Iterator[Child]:
 
 def _bare_environment() -> dict[str, str]:
     ours = {"PORT", "LEDGER_DEV_KEY", "AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY", "UPSTREAM_AUTH"}
+    ours |= {"SIMULATE_EXPORTS", "INGEST_SCHEDULE"}
     return {name: value for name, value in os.environ.items() if name not in ours}
 
 
 def _url(run: Child) -> str:
     return run.wait_for_line(r"^ready (http://\S+)", _START_SECONDS)[1].replace("localhost", "127.0.0.1")
+
+
+def _logged_listing_of_keys(state: Path) -> dict[str, Any]:
+    """Return the first event with a name that Azure's simulated exports brought into the ledger."""
+    connection_string = (state / "env").read_text().partition("'")[2].partition("'")[0]
+    with TableServiceClient.from_connection_string(connection_string) as tables:
+        table = tables.get_table_client("auditevents")
+        deadline = time.monotonic() + 45
+        while time.monotonic() < deadline:
+            with suppress(ResourceNotFoundError):
+                for row in table.query_entities("principal_name gt ''"):
+                    return dict(row)
+            time.sleep(0.2)
+    raise AssertionError("no event within 45 s")
 
 
 def _azurite_port(state: Path) -> int:

@@ -127,3 +127,17 @@ def test_callers_are_told_to_wait_until_somebody_tries() -> None:
     """Earlier they would be refused again."""
     assert HTTP_ERRORS[StorageUnavailable].retry_after == PAUSE_SECONDS
     assert HTTP_ERRORS[StorageNotAuthorized].retry_after == PAUSE_SECONDS
+
+
+async def test_a_withdrawal_goes_through_and_is_guarded_as_the_rest(ledger: GuardedLedger, stored: Trouble) -> None:
+    """Who reconciles must not wait for storage that is down, either."""
+    await stored.end(record())
+    await ledger.withdraw(record())
+    gone = dict(stored.records)
+    stored.end_failure = StorageUnavailable("down")
+    with pytest.raises(StorageUnavailable, match="down"):
+        await ledger.withdraw(record())
+    with pytest.raises(StorageUnavailable, match="a moment ago"):
+        await ledger.withdraw(record())
+
+    assert gone == {}

@@ -93,3 +93,12 @@ async def test_storage_that_fails_costs_no_call(caplog: pytest.LogCaptureFixture
 
     assert desk.ledger.records[RECORD.call.call_id] == RECORD
     assert sorted(event.message for event in caplog.records) == ["models.not_kept", "models.not_loaded"]
+
+
+async def test_a_withdrawal_teaches_nothing() -> None:
+    """The record goes; what its deployment serves was learnt when it was written."""
+    desk = Desk(FakeModelStore())
+    await desk.ledger.end(RECORD)
+    await desk.learning.withdraw(RECORD)
+
+    assert desk.ledger.records == {}

@@ -52,3 +52,11 @@ async def test_a_deployment_is_described_by_its_name_or_as_any(
     await PriceRecords(stored, deployments, TABLES).end(replace(each, call=replace(each.call, deployment="GPT-4o")))
 
     assert [each.charge.provisioned for each in stored.records.values()] == [provisioned]
+
+
+async def test_a_withdrawal_has_no_price(stored: FakeUsageLedger) -> None:
+    """The row goes as it is."""
+    await stored.end(record("c1"))
+    await PriceRecords(stored, {}, TABLES).withdraw(record("c1"))
+
+    assert stored.records == {}

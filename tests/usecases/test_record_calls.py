@@ -208,6 +208,19 @@ async def test_who_finds_a_call_abandoned_hears_when_storage_is_down() -> None:
     assert not bench.spool.kept
 
 
+async def test_a_withdrawal_is_not_spooled() -> None:
+    """Who reconciles looks again, and withdraws it then."""
+    bench = Bench(WhenUnavailable.ALLOW)
+    await bench.stored.end(record("bypass-1"))
+    await bench.ledger.withdraw(record("bypass-1"))
+    bench.stored.end_failure = StorageUnavailable("down")
+    with pytest.raises(StorageUnavailable):
+        await bench.ledger.withdraw(record("bypass-2"))
+
+    assert bench.stored.records == {}
+    assert not bench.spool.kept
+
+
 class SlowSpool(FakeSpool):
     """A spool whose disk takes its time, and like a thread goes on when nobody waits for it."""
 

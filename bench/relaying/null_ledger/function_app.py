@@ -31,6 +31,9 @@ class NullLedger:
     async def abandon(self, record: UsageRecord) -> None:  # noqa: ARG002 - a ledger
         return None
 
+    async def withdraw(self, record: UsageRecord) -> None:  # noqa: ARG002 - a ledger
+        return None
+
 
 @app.function_name("relay_call")
 @app.route("openai/{*path}", methods=["POST"], trigger_arg_name="request")

@@ -2,7 +2,8 @@
 How many tokens a call used, by the text that was sent and seen.
 
     count.py              a count, and what it leaves out
-    rules.py              what is counted by: a family, an API, and who counts text
+    rules.py              what is counted by: a family, an API, who counts text, and the day
+    periods.py            what the service did for a time
     json_values.py        reading JSON that may be of any type
     messages.py           turns of a conversation, in both dialects
     media.py              images and sounds in them

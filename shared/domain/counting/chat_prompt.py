@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from shared.domain.counting.chat_turns import count_turns
 from shared.domain.counting.count import NOTHING, Count, Uncounted, lower_bound, unknown
 from shared.domain.counting.json_values import JsonObject, objects_of, text_of
-from shared.domain.counting.messages import count_message, text_of_content
+from shared.domain.counting.messages import count_message, has_image, text_of_content
 from shared.domain.counting.response_format import FormatTooDeep, ResponseFormat, answers_format
 from shared.domain.counting.rules import Rules
 from shared.domain.counting.schema_types import SchemaTooLarge
@@ -47,6 +47,7 @@ def count_chat_prompt(request: JsonObject, rules: Rules) -> Count:
         + (NOTHING if defined_functions(request) else Count(header))
         + count_tool_choice(request, rules)
         + count_other_tools(request)
+        + Count(_count_images_beside_tools(request, messages, rules))
         + _count_members(request)
     )
 
@@ -96,3 +97,8 @@ def _count_members(request: JsonObject) -> Count:
     # An empty object switches web search on.
     is_set = any(request.get(name) not in (None, []) for name in _MEMBERS)
     return unknown(Uncounted.BUILT_IN_TOOLS) if is_set else NOTHING
+
+
+def _count_images_beside_tools(request: JsonObject, messages: Sequence[JsonObject], rules: Rules) -> int:
+    has_both = defined_functions(request) and any(has_image(message.get("content")) for message in messages)
+    return rules.dialect.prompt.image_beside_tools if has_both else 0

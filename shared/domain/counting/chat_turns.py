@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from shared.domain.counting.count import NOTHING, Count
 from shared.domain.counting.json_values import JsonObject, objects_of, text_of
 from shared.domain.counting.messages import count_content, count_message, count_said, text_of_content
+from shared.domain.counting.periods import RESULTS_IN_ASCII
 from shared.domain.counting.rules import Rules
 from shared.domain.counting.tool_turns import PARALLEL, count_calls, count_sender, merged_results, tool_calls
 
@@ -57,7 +58,8 @@ def _count_results(turn: JsonObject, results: Sequence[JsonObject], names: dict[
         return sum((_count_result(result, names, rules) for result in results), NOTHING)
     texts = [text_of_content(result.get("content")) for result in results]
     others = (result for result, text in zip(results, texts, strict=True) if text is None)
-    merged = merged_results([text for text in texts if text is not None])
+    in_ascii = rules.answered_on in RESULTS_IN_ASCII
+    merged = merged_results([text for text in texts if text is not None], in_ascii=in_ascii)
     pictured = sum((count_content(result.get("content"), rules) for result in others), NOTHING)
     return Count(count_sender(PARALLEL, rules) + rules.count(merged)) + pictured
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared.domain.counting.count import NOTHING, Count, Uncounted, lower_bound, unknown
 from shared.domain.counting.json_values import JsonObject, object_of
+from shared.domain.counting.periods import ENDS_BILLED
 from shared.domain.counting.response_format import answers_format
 from shared.domain.counting.rules import Rules
 from shared.domain.counting.tool_definitions import forced_function
@@ -31,7 +32,7 @@ def count_completion(
     seen = sum((Count(_count_choice(choice, request, rules, cut=cut)) for choice in answer.choices), NOTHING)
     if answer.has_reasoned and not cut:
         seen += Count(rules.dialect.answer.reasoned)
-    ends = 0 if cut else sum(_count_azure_end(choice, rules, on_azure=on_azure) for choice in answer.choices)
+    ends = 0 if cut else sum(_count_end_token(choice, request, rules, on_azure=on_azure) for choice in answer.choices)
     return seen + Count(ends) + _count_unseen(answer, request, rules)
 
 
@@ -76,9 +77,14 @@ def _has_tools(request: JsonObject) -> bool:
     return choice != "none" and bool(request.get("tools") or request.get("functions"))
 
 
-def _count_azure_end(choice: Choice, rules: Rules, *, on_azure: bool) -> int:
-    is_chat = rules.metered is Metered.CHAT_COMPLETIONS
-    return rules.family.azure_end_tokens if on_azure and is_chat and choice.finish_reason in _STOPPED else 0
+def _count_end_token(choice: Choice, request: JsonObject, rules: Rules, *, on_azure: bool) -> int:
+    if rules.metered is not Metered.CHAT_COMPLETIONS or choice.finish_reason not in _STOPPED:
+        return 0
+    if on_azure:
+        return rules.family.azure_end_tokens
+    # A stop sequence ends an answer without that token, and which of the two it was does not show.
+    is_billed = rules.answered_on in ENDS_BILLED and not request.get("stop") and not rules.family.reasons
+    return 1 if is_billed else 0
 
 
 def _count_unseen(answer: VisibleAnswer, request: JsonObject, rules: Rules) -> Count:

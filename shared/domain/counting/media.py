@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import binascii
 from dataclasses import dataclass
+from fractions import Fraction
 
 from shared.domain.counting.count import Count, Uncounted, lower_bound, unknown
 from shared.domain.counting.json_values import JsonObject, object_of, text_of
 from shared.domain.counting.rules import Rules
 from shared.domain.image_price import SMALLEST, ImageSize
 from shared.domain.image_size import HEADER_BYTES, image_size
+from shared.domain.mp3_duration import mp3_seconds
 from shared.domain.operation import Metered
 from shared.domain.wav_duration import wav_seconds
 
-# As recorded WAV files are billed: the sound by its length, and what frames it as text.
+# As recorded files are billed: the sound by its length, and what frames it as text.
 _TOKENS_PER_SECOND = 10
 _AUDIO_FRAME_TOKENS = 4
 
@@ -64,12 +66,17 @@ def _size_of(url: str) -> ImageSize | None:
 
 
 def count_audio(part: JsonObject) -> Count:
-    """Return the tokens of a sound. Only a WAV file says how long it is."""
+    """Return the tokens of a sound, by the length that its WAV or MP3 file says it has."""
     file = _read(text_of(object_of(part.get("input_audio")).get("data")))
-    seconds = wav_seconds(file.header, file.size) if file else None
+    seconds = _seconds(file) if file else None
     if seconds is None:
         return unknown(Uncounted.AUDIO)
     return Count(int(seconds * _TOKENS_PER_SECOND) + _AUDIO_FRAME_TOKENS)
+
+
+def _seconds(file: _File) -> Fraction | None:
+    seconds = wav_seconds(file.header, file.size)
+    return mp3_seconds(file.header, file.size) if seconds is None else seconds
 
 
 def _read(base64: str) -> _File | None:

@@ -67,6 +67,11 @@ def text_of_content(content: Any) -> str | None:
     return None if None in texts else "".join(filter(None, texts))
 
 
+def has_image(content: Any) -> bool:
+    """Return whether there is a picture among the parts."""
+    return any(text_of(object_of(part).get("type")) in _IMAGE_PARTS for part in list_of(content))
+
+
 def _read_parts(content: Any, rules: Rules) -> list[str | Count]:
     """Return the text of each part, or the count of one that is no text."""
     return [_read_part(part, rules) for part in list_of(content)]

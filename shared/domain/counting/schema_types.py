@@ -27,10 +27,15 @@ class SchemaTooLarge(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Type:
-    """A type on one line, where it fits one, and as it looks within an object of several lines."""
+    """
+    A type on one line, where it fits one, and as it looks within an object of several lines.
+
+    A name stands before it with a blank between them, unless it `follows_close`.
+    """
 
     line: str | None
     lines: str
+    follows_close: bool = False
 
     @property
     def is_one_line(self) -> bool:
@@ -39,7 +44,7 @@ class _Type:
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """A member of an object: its comments, its name with a colon, its type, and its default as a comment."""
+    """A member of an object: its comments, its name up to the type, its type, and its default as a comment."""
 
     comments: Sequence[str]
     name: str
@@ -132,8 +137,8 @@ class SchemaTypes:
             for written, notes in zip(types, comments, strict=True)
         )
         if any(comments) or not all(written.is_one_line for written in types):
-            return _Type(None, lines)
-        return _Type(line, lines)
+            return _Type(None, lines, follows_close=True)
+        return _Type(line, lines, follows_close=True)
 
     def _array(self, schema: JsonObject) -> _Type:
         items = self._type(schema["items"]) if "items" in schema else _one_line("any")
@@ -148,7 +153,7 @@ class SchemaTypes:
             return _one_line("object")
         # A default alone does not break the line: it is a comment there, too.
         if all(member.type.is_one_line and not member.comments for member in members):
-            inner = ", ".join(f"{member.name} {member.type.line}{member.default}" for member in members)
+            inner = ", ".join(f"{member.name}{member.type.line}{member.default}" for member in members)
             return _one_line(f"{{ {inner} }}")
         return _Type(None, _lines(members))
 
@@ -158,9 +163,14 @@ class SchemaTypes:
             member = self._resolve(object_of(given))
             mark = "" if name in required else "?"
             default = f", // default: {_literal(member['default'])}" if "default" in member else ""
-            yield _Member(_comments(member), f"{name}{mark}:", self._type(member), default)
+            yield _member(_comments(member), f"{name}{mark}", self._type(member), default)
         if _is_open(schema):
-            yield _Member((), "[k: string]:", self._type(schema["additionalProperties"]))
+            yield _member((), "[k: string]", self._type(schema["additionalProperties"]))
+
+
+def _member(comments: Sequence[str], name: str, written: _Type, default: str = "") -> _Member:
+    # A union that may break its line brings its own: no blank is left where it does not.
+    return _Member(comments, f"{name}:" if written.follows_close else f"{name}: ", written, default)
 
 
 def _lines(members: Sequence[_Member]) -> str:
@@ -170,9 +180,7 @@ def _lines(members: Sequence[_Member]) -> str:
 
 def _member_lines(member: _Member) -> str:
     comments = "".join(f"{line}\n" for line in member.comments)
-    # A union of several lines begins on its own.
-    blank = "" if member.type.lines.startswith("\n") else " "
-    return f"{comments}{member.name}{blank}{member.type.lines}{member.default or ','}\n"
+    return f"{comments}{member.name}{member.type.lines}{member.default or ','}\n"
 
 
 def _variants(schema: JsonObject) -> list[JsonObject]:

@@ -66,10 +66,9 @@ def count_sender(name: str, rules: Rules) -> int:
     return rules.dialect.prompt.result + rules.count(sender)
 
 
-def merged_results(contents: Sequence[str]) -> str:
+def merged_results(contents: Sequence[str], *, in_ascii: bool = False) -> str:
     """Return the results of calls that were made at once, as the content of one. JSON among them stays JSON."""
-    # Until February 2026 the array was ASCII.
-    return json.dumps([_parsed(content) for content in contents], ensure_ascii=False)
+    return json.dumps([_parsed(content) for content in contents], ensure_ascii=in_ascii)
 
 
 def _compact(arguments: str) -> str:

@@ -64,8 +64,12 @@ class _Claims(Struct, kw_only=True, gc=False):
     app_id: str | None = field(name="appid", default=None)
     object_id: str | None = field(name="http://schemas.microsoft.com/identity/claims/objectidentifier", default=None)
     tenant_id: str | None = field(name="http://schemas.microsoft.com/identity/claims/tenantid", default=None)
-    # Users have it, applications do not.
+    # Users have the first, guests one of the next two, services of Azure an address or the last; applications none.
+    # The caller of the REST API is made of them: https://github.com/Azure/azure-powershell/issues/4810
     upn: str | None = field(name="http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn", default=None)
+    email: str | None = field(name="http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress", default=None)
+    name: str | None = field(name="http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name", default=None)
+    spn: str | None = field(name="http://schemas.xmlsoap.org/ws/2005/05/identity/claims/spn", default=None)
 
 
 class _Evidence(Struct, kw_only=True, gc=False):
@@ -109,7 +113,7 @@ def read_activity_event(line_members: Members) -> AuditEvent:
         tenant_id=claims.tenant_id or None,
         object_id=claims.object_id or None,
         app_id=claims.app_id or None,
-        principal_name=claims.upn or None,
+        principal_name=claims.upn or claims.email or claims.name or claims.spn or None,
         role=evidence.role or None,
         granted_to=requested.granted_to or None,
         granted_role=requested.granted_role or None,

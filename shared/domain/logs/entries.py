@@ -129,7 +129,7 @@ class AuditEvent(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class MetricPoint(Struct, frozen=True, kw_only=True, gc=False):
-    """One minute of a metric of a resource. The export has no dimensions; should it have, they are `extra`."""
+    """One minute of a metric of a resource. Its dimensions, which diagnostic settings leave out, are `extra`."""
 
     resource_id: str
     occurred_at: datetime

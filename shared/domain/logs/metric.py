@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 from msgspec import Struct
@@ -22,18 +23,31 @@ class _Line(Struct, kw_only=True, gc=False, rename="camel"):
     average: float | None = None
 
 
+# As the newer export by data collection rules has them, which has dimensions, too:
+# https://learn.microsoft.com/azure/azure-monitor/essentials/data-collection-metrics
+_NUMBERS = ("Count", "Total", "Minimum", "Maximum", "Average")
+
+
 def read_metric(line_members: Members) -> MetricPoint:
     """Return a point of a metric. Raises LineUnreadable."""
+    for name in _NUMBERS:
+        if name in line_members:
+            line_members.setdefault(name.lower(), line_members.pop(name))
     line = take(_Line, line_members)
     return MetricPoint(
         resource_id=resource_id(line.resource_id),
         occurred_at=utc(line.time),
         metric=line.metric_name,
         grain=line.time_grain or None,
-        count=line.count,
-        total=line.total,
-        minimum=line.minimum,
-        maximum=line.maximum,
-        average=line.average,
+        count=_finite(line.count),
+        total=_finite(line.total),
+        minimum=_finite(line.minimum),
+        maximum=_finite(line.maximum),
+        average=_finite(line.average),
         extra=left_over(line_members),
     )
+
+
+def _finite(number: float | None) -> float | None:
+    """Return a number that says something: of no measurements .NET writes the average as "NaN"."""
+    return number if number is not None and math.isfinite(number) else None

@@ -9,6 +9,7 @@ https://learn.microsoft.com/azure/azure-monitor/platform/activity-log-schema
 from __future__ import annotations
 
 import functools
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
@@ -52,13 +53,35 @@ Word = str | Localized | None
 Members = dict[str, Raw]
 _S = TypeVar("_S", bound=Struct)
 
+_T = TypeVar("_T")
+
+_HIGH, _LOW = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_ESCAPE = re.compile(rf"{_HIGH}{_LOW}|(?P<half>{_HIGH}|{_LOW})|\\.", re.ASCII | re.DOTALL)
 _MEMBERS = msgspec.json.Decoder(Members)
 _MEMBERS_OR_TEXT = msgspec.json.Decoder[Members | str](Members | str)
 
 
 def members(text: bytes | Raw | str) -> Members:
     """Return the members of a JSON object, unread. Raises one of UNREADABLE."""
-    return _MEMBERS.decode(text)
+    return decode_mended(_MEMBERS, text)
+
+
+def decode_mended(decoder: msgspec.json.Decoder[_T], text: bytes | Raw | str) -> _T:
+    """
+    Decode JSON that may hold halves of surrogate pairs, as texts do that were cut: they are read as U+FFFD.
+
+    Else a caller could keep a whole line from being read, or all of a message, with a word in a request.
+
+    Raises one of UNREADABLE.
+    """
+    try:
+        return decoder.decode(text)
+    except msgspec.DecodeError:
+        return decoder.decode(_ESCAPE.sub(_mended, text if isinstance(text, str) else bytes(text).decode()))
+
+
+def _mended(escape: re.Match[str]) -> str:
+    return r"\ufffd" if escape.lastgroup == "half" else escape[0]
 
 
 def take_within(struct: type[_S], parent: Members, *path: str) -> _S:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -23,10 +24,12 @@ def count(
     request: dict[str, Any] | None = None,
     cut: bool = False,
     on_azure: bool = False,
+    answered_on: date | None = None,
     **seen: Any,
 ) -> Count:
     answer = VisibleAnswer(choices=choices, **seen)
-    return count_completion(answer, request or {}, rules(model, metered), cut=cut, on_azure=on_azure)
+    counted_by = rules(model, metered, answered_on)
+    return count_completion(answer, request or {}, counted_by, cut=cut, on_azure=on_azure)
 
 
 def said(text: str, finish_reason: str | None = "stop") -> Choice:
@@ -55,6 +58,30 @@ def test_the_end_of_an_answer_is_billed_by_family(
     counted = count(said("two words", finish_reason), model=model, metered=metered, on_azure=on_azure)
 
     assert counted.tokens == 2 + tokens
+
+
+@pytest.mark.parametrize(
+    ("day", "members", "finish_reason", "tokens"),
+    [
+        (date(2024, 12, 20), {}, "stop", 1),
+        (date(2025, 5, 14), {}, "stop", 1),
+        (date(2025, 5, 14), {"model": "o3-mini"}, "stop", 0),
+        (date(2025, 5, 14), {}, "length", 0),
+        (date(2025, 5, 14), {"request": {"stop": ["\n"]}}, "stop", 0),
+        (date(2025, 5, 14), {"request": {"stop": []}}, "stop", 1),
+        (date(2025, 5, 15), {}, "stop", 0),
+    ],
+)
+def test_openai_billed_the_end_for_a_time(day: date, members: dict[str, Any], finish_reason: str, tokens: int) -> None:
+    """It was billed where the model wrote it: not where the answer ran into a limit, or may have into a stop."""
+    now = count(said("two words", finish_reason), **members)
+
+    assert count(said("two words", finish_reason), answered_on=day, **members) == now + Count(tokens)
+
+
+def test_azure_bills_the_end_once_whatever_the_day() -> None:
+    """It is the same token."""
+    assert count(said("a"), on_azure=True, answered_on=date(2025, 2, 1)) == count(said("a"), on_azure=True)
 
 
 def test_an_answer_in_words_beside_tools_costs_one_more() -> None:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import base64
+from datetime import date
 from typing import Any
 
 import pytest
 
 from shared.domain.counting.count import Count, Uncounted
-from tests.domain.counting import chat, response
-from tests.domain.media_files import png, wav
+from tests.domain.counting import chat, function, response
+from tests.domain.media_files import mp3, png, wav
 
 USER = {"role": "user", "content": "hi"}
 
@@ -67,6 +68,20 @@ def test_an_image_of_unknown_size_costs_at_least_the_smallest(url: str) -> None:
     assert chat(pictured(url)) == Count(FRAME + 255, frozenset({Uncounted.IMAGES}))
 
 
+@pytest.mark.parametrize(("model", "more"), [("gpt-5-mini", 1), ("gpt-4o", 0)])
+def test_images_beside_tools_cost_one_more_in_all(model: str, more: int) -> None:
+    """However many there are: five recorded calls with one and one with two."""
+    tools: dict[str, Any] = {"tools": [function()]}
+    picture = pictured(data_url(png(32, 32)))
+    apart = chat([USER], model, **tools).tokens or 0
+
+    for messages in ([USER, *picture], [USER, *picture, *picture]):
+        beside_none = chat(messages, model).tokens or 0
+        alone = chat([USER], model).tokens or 0
+
+        assert chat(messages, model, **tools) == Count(apart + beside_none - alone + more)
+
+
 @pytest.mark.parametrize("model", ["gpt-3.5-turbo", "gpt-5.2"])
 def test_an_image_without_a_known_price_is_left_out(model: str) -> None:
     """No model of that name was recorded with one."""
@@ -84,6 +99,7 @@ def test_both_apis_name_images_their_own_way() -> None:
 def test_a_sound_is_billed_by_its_length() -> None:
     """Ten tokens a second, cut off, and four that frame it."""
     assert chat(heard(base64.b64encode(wav(seconds=1.29)).decode()), "gpt-audio") == Count(FRAME + 4 + 12)
+    assert chat(heard(base64.b64encode(mp3(frames=71)).decode()), "gpt-audio") == Count(FRAME + 4 + 18)
 
 
 @pytest.mark.parametrize("data", ["", "no base64", base64.b64encode(b"ID3 mp3").decode()])
@@ -114,3 +130,35 @@ def test_the_mode_pro_brings_instructions_nobody_sees() -> None:
 def test_a_conversation_the_service_may_shorten_is_unknown() -> None:
     """Where it does, less is billed than was sent."""
     assert response("hi", context_management=[{"type": "compaction"}]).tokens is None
+
+
+@pytest.mark.parametrize(
+    ("model", "day", "hidden"),
+    [
+        ("gpt-4o-2024-08-06", date(2025, 3, 14), (18, 216, 230)),
+        ("gpt-4o-2024-08-06", date(2025, 3, 28), (0, 0, 0)),
+        ("gpt-4o-mini-2024-07-18", date(2025, 3, 14), (0, 0, 0)),
+        ("gpt-4o-2024-08-06", None, (0, 0, 0)),
+    ],
+)
+def test_the_first_weeks_of_the_responses_api_hid_a_text(
+    model: str, day: date | None, hidden: tuple[int, int, int]
+) -> None:
+    """Of gpt-4o alone, and in no call of today: 19 recorded calls of three repositories."""
+    tools: dict[str, Any] = {"tools": [{"type": "function", "name": "f"}]}
+    seen = [{"role": "user", "content": [{"type": "input_image", "image_url": data_url(png(1, 1))}]}]
+
+    assert response("hi", model, day) == response("hi", model) + Count(hidden[0])
+    assert response("hi", model, day, **tools) == response("hi", model, **tools) + Count(hidden[1])
+    assert response(seen, model, day) == response(seen, model) + Count(hidden[2])
+
+
+def test_tools_brought_later_are_a_lower_bound() -> None:
+    """They are shown as other tools are, with instructions of their own that differ by model."""
+    functions = [{"type": "function", "name": "f", "description": "two words"}]
+    later = {"type": "additional_tools", "role": "developer", "tools": functions}
+
+    with_them = response([USER, later], "gpt-5")
+
+    assert with_them.tokens == response([USER], "gpt-5", tools=functions).tokens
+    assert with_them.uncounted == {Uncounted.TOOLS}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any
 
 import pytest
@@ -91,21 +92,63 @@ def test_a_result_of_no_call_is_counted_all_the_same() -> None:
     assert chat([result(9, "ok")]).tokens == 3 + 7 + 1
 
 
-@pytest.mark.parametrize(("model", "frames"), [("gpt-4o", 4 + 5), ("gpt-5", 9 + 9)])
-def test_the_responses_api_frames_each_call_alone(model: str, frames: int) -> None:
-    """There are no parallel calls in a prompt: each has its frame."""
-    items: list[Any] = [{"role": "user", "content": "hi"}]
-    pair = [
-        {"type": "function_call", "call_id": "1", "name": "f", "arguments": "{}"},
-        {"type": "function_call_output", "call_id": "1", "output": "ok"},
-    ]
+def test_results_were_ascii_until_february_2026() -> None:
+    """Two recorded calls of before are exact only so, and five of after only without."""
+    assert merged_results(["°"], in_ascii=True) == '["\\u00b0"]'
 
-    assert response([*items, *pair, *pair], model) == response(items, model) + Count(2 * (frames + 4))
+    messages = [USER, called("{}", "{}"), result(0, "\u3000"), result(1, "b")]
+
+    # A blank that is no ASCII parts words, its six characters do not.
+    assert chat(messages, answered_on=date(2026, 2, 11)) == chat(messages) + Count(-1)
+    assert chat(messages, answered_on=date(2026, 2, 12)) == chat(messages)
 
 
-def test_a_call_sent_back_as_it_came_costs_more() -> None:
-    """With the status the service gave it: 3 tokens in 16 of 17 recorded calls."""
-    call = {"type": "function_call", "call_id": "1", "name": "f", "arguments": "{}"}
+def call_item(number: int = 1, **members: Any) -> dict[str, Any]:
+    return {"type": "function_call", "call_id": str(number), "name": "f", "arguments": "{}", **members}
 
-    assert response([call | {"status": "completed"}]) == response([call]) + Count(3)
-    assert response([call | {"status": "completed"}], "gpt-5") == response([call], "gpt-5")
+
+def output_item(number: int = 1) -> dict[str, Any]:
+    return {"type": "function_call_output", "call_id": str(number), "output": "ok"}
+
+
+@pytest.mark.parametrize(("model", "frames"), [("gpt-4o", 4 + 5), ("gpt-5", 9 + 6), ("gpt-5.4", 12 + 6)])
+def test_the_responses_api_frames_calls_of_several_turns_alone(model: str, frames: int) -> None:
+    """Each has its frame, and its result has one."""
+    turn = [call_item(), output_item()]
+
+    assert response([USER, *turn, *turn], model) == response([USER], model) + Count(2 * (frames + 4))
+
+
+@pytest.mark.parametrize(
+    ("model", "first", "further"), [("gpt-4o", 4 + 2 + 5 + 2, 4 + 2 + 5 + 2), ("gpt-5.4", 12 + 2 + 6 + 2, 6 + 2)]
+)
+def test_the_responses_api_merges_calls_at_once_where_the_model_does(model: str, first: int, further: int) -> None:
+    """Their results stay apart: recorded calls with two and with four. All the JSON of the calls is one word here."""
+    for number in (1, 2, 4):
+        calls = [call_item(at) for at in range(number)]
+        results = [output_item(at) for at in range(number)]
+        expected = first + (number - 1) * further
+
+        assert response([USER, *calls, *results], model) == response([USER], model) + Count(expected)
+
+
+@pytest.mark.parametrize(
+    ("model", "mark"), [("gpt-4o", {"status": "completed"}), ("gpt-5", {"id": "fc_1"}), ("gpt-5.2", {"id": "fc_1"})]
+)
+def test_a_call_sent_back_as_it_came_costs_more(model: str, mark: dict[str, Any]) -> None:
+    """With what the service marked it by: 3 tokens in 16 of 17 recorded calls of gpt-4o, and in 6 of gpt-5."""
+    assert response([call_item(**mark)], model) == response([call_item()], model) + Count(3)
+
+
+def test_a_call_costs_the_same_however_it_comes_back() -> None:
+    """By what the family has no eye for."""
+    assert response([call_item(id="fc_1")]) == response([call_item()])
+    assert response([call_item(status="completed")], "gpt-5") == response([call_item()], "gpt-5")
+    assert response([call_item(id="fc_1")], "gpt-5.4") == response([call_item()], "gpt-5.4")
+
+
+def test_calls_at_once_have_no_mark() -> None:
+    """The model wrote them as one, so that none of them is what it wrote: a recorded call with two."""
+    stored = [call_item(number, status="completed") for number in (1, 2)]
+
+    assert response(stored) == response([call_item(1), call_item(2)])

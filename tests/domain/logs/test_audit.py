@@ -79,6 +79,14 @@ def test_a_role_that_was_given_says_to_whom() -> None:
     assert ASSIGNED.granted_to is None
 
 
+def test_half_a_character_does_not_hide_to_whom_a_role_was_given() -> None:
+    """Who makes the request writes its body, and may put into it what no decoder takes."""
+    body = json.loads(LINES[4])["properties"]["requestbody"].replace("{", '{"x":"\\ud800",', 1)
+    hidden = event(LINES[4], properties={"requestbody": body})
+
+    assert hidden.granted_to == ASSIGNED_BEGIN.granted_to
+
+
 def test_local_authentication_switched_on_shows() -> None:
     """With it keys work again. It stands in the new properties of the account, here as an object."""
     assert ACCOUNT_WRITTEN.disables_local_auth is False
@@ -123,3 +131,28 @@ def test_an_event_without_identity_is_kept(identity: object) -> None:
     entry = event(LINES[1], identity=identity)
 
     assert (entry.kind, entry.object_id, entry.role) == (AuditKind.KEYS_LISTED, None, None)
+
+
+def test_every_category_of_the_activity_log_is_an_event() -> None:
+    """Some are no operations, and end neither well nor ill: "Active", "Updated"."""
+    events = [event(line) for line in log_lines("activity_log_categories.jsonl")]
+
+    assert {each.category for each in events} == {
+        *("ServiceHealth", "ResourceHealth", "Alert", "Autoscale", "Security", "Policy", "Recommendation"),
+        "Administrative",
+    }
+    assert {each.kind for each in events} == {AuditKind.OTHER}
+    assert [each.result for each in events if each.phase is AuditPhase.UNKNOWN] == [
+        *("Active", "Updated", "Resolved", "Active", "Active"),
+    ]
+
+
+def test_who_has_no_principal_name_may_have_an_address() -> None:
+    """A guest has no `upn`, and a service of Azure a name of its own; for people to read one is as good."""
+    names = [event(line).principal_name for line in log_lines("activity_log_categories.jsonl")]
+
+    assert [name for name in names if name] == [
+        "Microsoft.Insights/alertRules",
+        "guest@fabrikam.example",
+        "Microsoft.Advisor",
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from shared.domain.errors import LineUnreadable
 from shared.domain.logs.entries import AuditEvent, CallUsage, LogEntry, MetricPoint, OtherEntry, ServiceCall
 from shared.domain.logs.keys import entry_key
-from shared.domain.logs.line_reading import parse_line, records_of
+from shared.domain.logs.line_reading import is_of_a_category_we_read, parse_line, records_in, records_of
 from shared.domain.logs.wire import MAX_KEPT_UNITS, MAX_LINE_BYTES
 from shared.domain.table_entity import check_key
 from tests.data.logs import log_lines
@@ -24,8 +25,10 @@ CATEGORIES: dict[str, type] = {
     "audit.jsonl": AuditEvent,
     "activity_log.jsonl": AuditEvent,
     "activity_log_rest.jsonl": AuditEvent,
+    "activity_log_categories.jsonl": AuditEvent,
     "metrics.jsonl": MetricPoint,
     "other.jsonl": OtherEntry,
+    "other_names.jsonl": OtherEntry,
 }
 LINES = [line for name in CATEGORIES for line in log_lines(name)]
 CALL = log_lines("requestresponse.jsonl")[0]
@@ -81,19 +84,72 @@ def test_a_category_we_do_not_read_is_kept_whole() -> None:
         b'{"category":"Trace","time":"yesterday"}',
         b'{"category":"Trace","time":"0001-01-01T00:00:00Z"}',
         b'{"category":"Trace","time":"9999-12-31T23:59:59Z"}',
-        b'{"category":"RequestResponse",' + TIME + b"}",
-        b'{"category":"Audit",' + TIME + b"}",
+        b'{"category":"Trace","time":"12/31/9999 11:59:59 PM -14:00"}',
+        b'{"category":"Trace","time":"' + b"1" * 500_000 + b'"}',
+        b'{"category":"Trace",' + TIME + b',"number":NaN}',
         b'{"category":"Trace",' + TIME + b',"text":"\xff"}',
         b'{"metricName":"Tokens",' + TIME + b"}",
         b"[" * 500_000,
         b'{"category":"Trace",' + TIME + b',"deep":' + b"[" * 200_000 + b"]" * 200_000 + b"}",
-        b'{"category":"RequestResponse","resourceId":"/' + b"x" * 2000 + b'","correlationId":"c",' + TIME + b"}",
     ],
 )
 def test_a_line_that_cannot_be_placed_says_so(line: bytes) -> None:
     """It goes to the dead letters, with the reason; any other error would stop all lines behind it."""
     with pytest.raises(LineUnreadable, match=r"^the line"):
         parse_line(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"category":"RequestResponse",' + TIME + b"}",
+        b'{"category":"RequestResponse","resourceId":"/' + b"x" * 2000 + b'","correlationId":"c",' + TIME + b"}",
+        b'{"category":"AzureOpenAIRequestUsage","resourceId":"/r","correlationId":"",' + TIME + b"}",
+        b'{"category":"Audit","resourceId":"/r","operationName":null,' + TIME + b"}",
+        b'{"category":"ServiceHealth","resourceId":"","operationName":"x",' + TIME + b"}",
+    ],
+)
+def test_a_line_without_what_its_category_must_have_is_kept_whole(line: bytes) -> None:
+    """Other services have logs of the same names. It is not lost, and that it is no call or event is noticed."""
+    entry = parse_line(line)
+
+    assert isinstance(entry, OtherEntry)
+    assert entry.record == line.decode()
+    assert is_of_a_category_we_read(entry)
+
+
+def test_what_is_not_of_a_category_we_read_is_no_news() -> None:
+    """A warning at every line of another log would be read by nobody."""
+    assert not any(is_of_a_category_we_read(parse_line(line)) for line in LINES)
+
+
+@pytest.mark.parametrize("escape", [rb"\ud83d", rb"\ude00", rb"\ude00\ud83d", rb"\uD83Dx"])
+def test_half_a_surrogate_pair_hides_nothing(escape: bytes) -> None:
+    """A text that was cut in an emoji, or one who calls and would not be seen to."""
+    line = CALL.replace(b'"ChatCompletions_Create"', b'"' + escape + b'"')
+    hidden = say_the_same(CALL, properties={**json.loads(json.loads(CALL)["properties"]), "new": "@"})
+    call, odd, inner = map(parse_line, (CALL, line, hidden.replace(b'"@"', b'"' + escape + b'"')))
+
+    assert isinstance(call, ServiceCall)
+    assert isinstance(odd, ServiceCall)
+    assert isinstance(inner, ServiceCall)
+    assert odd == msgspec.structs.replace(call, log_operation=odd.log_operation)
+    assert "\ufffd" in (odd.log_operation or "")
+    assert msgspec.structs.replace(inner, extra=None) == call
+    assert parse_line(records_of(b'{"records":[%b]}' % line)[0]) == odd
+
+
+def test_a_whole_pair_and_what_only_looks_like_half_of_one_stay() -> None:
+    """A backslash that is itself escaped begins nothing."""
+    texts = (rb"\ud83d\ude00", rb"\\ud83d", rb"\ud83d")
+    lines = [b'{"category":"Trace",' + TIME + b',"operationName":"' + text + rb'\ud83d"}' for text in texts]
+    found = [parse_line(line) for line in lines]
+
+    assert [entry.operation for entry in found if isinstance(entry, OtherEntry)] == [
+        "\U0001f600\ufffd",
+        "\\ud83d\ufffd",
+        "\ufffd\ufffd",
+    ]
 
 
 def test_a_line_that_is_too_long_is_not_even_read() -> None:
@@ -190,6 +246,24 @@ def test_the_records_of_a_real_envelope_are_read() -> None:
     entries = [parse_line(record) for record in records_of(log_lines("requestresponse_eventhub.json")[0])]
 
     assert [type(entry) for entry in entries] == [ServiceCall, ServiceCall]
+
+
+@pytest.mark.parametrize(
+    ("line", "records"),
+    [
+        (b'{"records":[%s,%s]}' % (CALL, CALL), [CALL, CALL]),
+        (b"\xef\xbb\xbf [%s]" % CALL, [CALL]),
+        (CALL, []),
+        (b'{"records":[]}', []),
+        (b'{"records":7}', []),
+        (b"?", []),
+        (b"[" + CALL + b" " * MAX_LINE_BYTES + b"]", []),
+        (b"[" + b",".join([b"{}"] * 100_000) + b"]", []),
+    ],
+)
+def test_a_line_may_be_a_message(line: bytes, records: list[bytes]) -> None:
+    """Somebody saved what came by Event Hub. Of a list of nothing each would become a dead letter: it is one."""
+    assert records_in(line) == records
 
 
 @pytest.mark.parametrize("message", [b"", b"null", b"7", b"[", b'{"records":7}', b'{"records":{}}', b"[" * 500_000])

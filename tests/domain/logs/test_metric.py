@@ -37,3 +37,25 @@ def test_dimensions_make_another_row() -> None:
     ]
 
     assert len({entry_key(point) for point in [parse_line(LINE), *points]}) == 3
+
+
+def test_the_export_by_data_collection_rules_says_the_same_in_capitals() -> None:
+    """Numbers read as none would be a minute in which nothing happened; and it has dimensions."""
+    said = json.loads(LINE)
+    numbers = ("count", "total", "minimum", "maximum", "average")
+    other = {name.capitalize(): said.pop(name) for name in numbers} | {"unit": "Count", "dimension": {"Region": "x"}}
+    exported, ruled = parse_line(LINE), parse_line(json.dumps(said | other).encode())
+
+    assert isinstance(exported, MetricPoint)
+    assert isinstance(ruled, MetricPoint)
+    assert [getattr(ruled, name) for name in numbers] == [getattr(exported, name) for name in numbers]
+    assert json.loads(ruled.extra or "") == {"unit": "Count", "dimension": {"Region": "x"}}
+
+
+def test_what_is_no_number_is_not_known() -> None:
+    """Of no measurements .NET writes an average that storage refuses: the row would be lost for it."""
+    line = json.dumps(json.loads(LINE) | {"average": "NaN", "maximum": "Infinity", "minimum": "-inf"}).encode()
+    point = parse_line(line)
+
+    assert isinstance(point, MetricPoint)
+    assert (point.total, point.average, point.maximum, point.minimum) == (1287, None, None, None)

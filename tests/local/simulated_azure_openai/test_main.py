@@ -33,11 +33,17 @@ async def test_the_server_says_when_it_listens_and_stops_when_told(tmp_path: Pat
     assert len(log.read_bytes().splitlines()) == 1
 
 
-async def test_a_fault_that_does_not_exist_is_refused_at_the_start() -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *COMMAND, "--simulate", "delay=1", stderr=asyncio.subprocess.PIPE
-    )
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--simulate", "delay=1"], b"x-simulate has no 'delay' with the value '1'"),
+        (["--past-the-gate"], b"--past-the-gate needs --export-to"),
+    ],
+)
+async def test_what_cannot_be_is_refused_at_the_start(arguments: list[str], problem: bytes) -> None:
+    """Not found out by a test that waits for what never comes."""
+    process = await asyncio.create_subprocess_exec(sys.executable, *COMMAND, *arguments, stderr=asyncio.subprocess.PIPE)
     _, errors = await process.communicate()
 
     assert process.returncode == 2
-    assert b"x-simulate has no 'delay' with the value '1'" in errors
+    assert problem in errors

@@ -1,0 +1,36 @@
+"""A ledger in real tables for tests of the command line, and how its commands are run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from typer.testing import CliRunner, Result
+
+from shared.adapters.table_service import StorageSettings, open_tables
+from shared.cli.__main__ import app
+from shared.domain.usage_record import UsageRecord
+from tests.adapters.usage_rows import put_records
+
+
+def put(connection_string: str, records: Sequence[UsageRecord]) -> None:
+    """Record calls."""
+
+    async def write() -> None:
+        async with open_tables(StorageSettings(connection_string=connection_string)) as tables:
+            await put_records(tables, records)
+
+    asyncio.run(write())
+
+
+def run(*arguments: str, columns: int = 140) -> Result:
+    """Run a command as a shell does, with a pipe for its output, which so many columns are claimed for."""
+    return CliRunner().invoke(app, arguments, env={"COLUMNS": str(columns), "TERM": "dumb"})
+
+
+def json_lines(result: Result) -> list[dict[str, Any]]:
+    """Return what was printed, a line of JSON each."""
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
