@@ -17,8 +17,8 @@ from tests.adapters.records import TENANT_ID, record
 from tests.cli.ledger import json_lines, put, run
 
 # A day of our own: other tests share the account.
-DAY = datetime(2032, 5, 6, 12, tzinfo=UTC)
-PERIOD = ("--from", "2032-05-06", "--to", "2032-05-07")
+DAY = datetime(2033, 2, 3, 12, tzinfo=UTC)
+PERIOD = ("--from", "2033-02-03", "--to", "2033-02-04")
 EVIL = "[red]x[/red] \x1b[31m\x1b]0;title\x07 \u202e=cmd|'/c calc'!A0"
 
 
@@ -55,8 +55,8 @@ def test_a_table_fits_its_terminal_and_shows_what_matters_most(columns: int) -> 
     refused = next(line for line in lines if "refused_by_azure 429" in line)
 
     assert all(cell_len(line) <= columns for line in lines)
-    assert lines[0].strip() == "calls from 2032-05-06 00:00 to 2032-05-07 00:00 UTC"
-    assert refused.startswith("05-06 12:00:02  00000002")
+    assert lines[0].strip() == "calls from 2033-02-03 00:00 to 2033-02-04 00:00 UTC"
+    assert refused.startswith("02-03 12:00:02  00000002")
     assert "~1,234,567" in refused
     assert ("gpt-4o-2024-11-20" in "".join(lines)) is (columns == 400)
     assert ("1,234.5000" in "".join(lines)) is (columns >= 120)
@@ -87,7 +87,7 @@ def test_a_line_of_json_has_every_column() -> None:
     (row,) = json_lines(run("records", *PERIOD, "--json", "--order", "oldest", "--limit", "1"))
 
     assert row.keys() == record_columns(RECORDS[0]).keys()
-    assert (row["cost_usd"], row["begun_at"], row["prompt_tokens"]) == ("1234.5", "2032-05-06T12:00:01Z", 12)
+    assert (row["cost_usd"], row["begun_at"], row["prompt_tokens"]) == ("1234.5", "2033-02-03T12:00:01Z", 12)
 
 
 def test_a_limit_is_kept_over_pages(monkeypatch: pytest.MonkeyPatch) -> None:

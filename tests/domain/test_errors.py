@@ -10,7 +10,7 @@ import pytest
 from shared.domain import errors
 from shared.domain.errors import CallerError, LedgerError, OurError, StorageError, UpstreamError
 
-CLASSES = [value for _, value in inspect.getmembers(errors, inspect.isclass)]
+CLASSES = [value for _, value in inspect.getmembers(errors, inspect.isclass) if value.__module__ == errors.__name__]
 ERRORS = [value for value in CLASSES if issubclass(value, LedgerError)]
 
 
