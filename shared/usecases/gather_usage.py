@@ -1,0 +1,235 @@
+"""Gather usage: what was used in a time, exactly, from rollups and the records they do not hold yet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from shared.domain.rollup import Rollup
+from shared.domain.unfolded import LooseDay
+from shared.domain.usage_entry import UsageEntry
+from shared.domain.usage_keys import Owner, PrincipalDay
+from shared.domain.usage_part import UsagePart
+from shared.domain.usage_span import UsageSpan, start_of
+from shared.ports.rollups import DayRollup, Detail, MonthRollup, Rollups
+from shared.ports.unfolded import UnfoldedUsage
+from shared.ports.usage_entries import UsageEntries
+
+# A month asked for until about now is read as a month: so much of its end is days that are not settled yet.
+_UNSETTLED = timedelta(days=3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """How finely usage is to be told: by month, unless by day or by hour; and whether percentiles are wanted."""
+
+    days: bool = False
+    hours: bool = False
+    percentiles: bool = False
+
+
+class GatherUsage:
+    """
+    Reads what rollups do not hold first, and rollups after that: so no record is missed, and none counted twice.
+
+    Where the two may disagree (a record landed late, or changed) it reads the records of that principal's day.
+    """
+
+    def __init__(self, *, unfolded: UnfoldedUsage, rollups: Rollups, entries: UsageEntries) -> None:
+        self._unfolded = unfolded
+        self._rollups = rollups
+        self._entries = entries
+
+    async def __call__(self, span: UsageSpan, owner: Owner | None, need: Need) -> AsyncIterator[UsagePart]:
+        """
+        Yield parts that together are all that one principal, or all of them, used.
+
+        Raises:
+            StorageError: the ledger cannot be read.
+        """
+        unfolded = await self._unfolded.read()
+        loose = {
+            whose: day
+            for whose, day in unfolded.days.items()
+            if span.touches(whose.day) and owner in (None, whose.owner)
+        }
+        for part_span in span.months():
+            gathering = _Gathering(
+                reads=self,
+                span=part_span,
+                owner=owner,
+                need=need,
+                now=unfolded.served_at,
+                loose={whose: day for whose, day in loose.items() if part_span.touches(whose.day)},
+                unsettled={day for day in unfolded.unsettled if part_span.touches(day)},
+            )
+            async for part in gathering.parts():
+                yield part
+
+    async def day(self, whose: PrincipalDay, detail: Detail) -> DayRollup:
+        """See Rollups."""
+        return await self._rollups.day(whose, detail)
+
+    async def days(self, first: date, last: date, owner: Owner | None, detail: Detail) -> list[DayRollup]:
+        """Return the rollups of days, of one principal or all."""
+        if owner is None:
+            return [each async for page in self._rollups.days(first, last, detail) for each in page]
+        days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+        found = await asyncio.gather(*(self._rollups.day(PrincipalDay(day, owner), detail) for day in days))
+        return [each for each in found if each.version]
+
+    async def months(self, month: date, owner: Owner | None, detail: Detail) -> list[MonthRollup]:
+        """Return the rollups of a month, of one principal or all."""
+        if owner is None:
+            return [each async for page in self._rollups.months(month, detail) for each in page]
+        found = await self._rollups.month(month, owner, detail)
+        return [found] if found.version else []
+
+    async def records(
+        self, whose: PrincipalDay, row_from: str, row_before: str, row_after: str = ""
+    ) -> list[UsageEntry]:
+        """Return the records of a principal's day between row keys."""
+        pages = self._entries.entries(whose, row_from=row_from, row_after=row_after, row_before=row_before)
+        return [entry async for page in pages for entry in page]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Gathering:
+    """What is asked for within one month, and what is known about it."""
+
+    reads: GatherUsage
+    span: UsageSpan
+    owner: Owner | None
+    need: Need
+    now: datetime
+    loose: Mapping[PrincipalDay, LooseDay]
+    unsettled: set[date]
+
+    async def parts(self) -> AsyncIterator[UsagePart]:
+        days: dict[PrincipalDay, DayRollup] = {}
+        held: dict[Owner, Iterable[date]] = {}
+        if self._is_a_month():
+            month = self.span.first_day.replace(day=1)
+            months = await self.reads.months(month, self.owner, self._detail())
+            await self._read_days(days, self.unsettled)
+            standing = [each for each in months if self._stands(each, days)]
+            for each in standing:
+                held[each.owner] = each.days.keys()
+                yield UsagePart(each.owner, f"{month:%Y-%m}", each.rollup)
+            fallen = [each for each in months if each.owner not in held]
+            await self._read_each(days, (PrincipalDay(day, each.owner) for each in fallen for day in each.days))
+        else:
+            await self._read_days(days, self._all_days())
+        await self._read_each(days, self.loose)
+        rest = [day for day in days.values() if day.whose.day not in held.get(day.whose.owner, ())]
+        for part in await asyncio.gather(*map(self._day_part, rest)):
+            yield part
+
+    def _is_a_month(self) -> bool:
+        """Return whether it is worth looking at rollups of the month."""
+        begins = self.span.begun_from == start_of(self.span.first_day.replace(day=1))
+        ends = self.span.begun_before == start_of(_next_month(self.span.first_day))
+        is_until_now = self.span.begun_before >= self.now - _UNSETTLED
+        return begins and (ends or is_until_now) and not (self.need.days or self.need.hours)
+
+    def _stands(self, month: MonthRollup, days: Mapping[PrincipalDay, DayRollup]) -> bool:
+        """Return whether a month is of days that are asked for, and holds what they do."""
+        return all(
+            self.span.holds(day)
+            and (whose := PrincipalDay(day, month.owner)) not in self.loose
+            and (whose not in days or days[whose].digest == digest)
+            for day, digest in month.days.items()
+        )
+
+    def _all_days(self) -> set[date]:
+        first = self.span.first_day
+        return {first + timedelta(days=number) for number in range((self.span.last_day - first).days + 1)}
+
+    async def _read_days(self, days: dict[PrincipalDay, DayRollup], wanted: set[date]) -> None:
+        """Read the rollups of whole days, runs of them at once, and of days at the edges with their hours."""
+        runs = _runs(wanted, self._is_edge)
+        detail = self._detail()
+        with_hours = replace(detail, hours=True)
+        found = await asyncio.gather(
+            *(
+                self.reads.days(first, last, self.owner, with_hours if self._is_edge(first) else detail)
+                for first, last in runs
+            )
+        )
+        days.update({each.whose: each for run in found for each in run})
+
+    async def _read_each(self, days: dict[PrincipalDay, DayRollup], wanted: Iterable[PrincipalDay]) -> None:
+        """Read the rollups of some principals' days that are asked for and not read yet."""
+        missing = [whose for whose in wanted if whose not in days and self.span.touches(whose.day)]
+        detail = self._detail()
+        found = await asyncio.gather(
+            *(self.reads.day(whose, replace(detail, hours=detail.hours or self._is_edge(whose.day))) for whose in missing)
+        )
+        days.update({each.whose: each for each in found})
+
+    def _detail(self) -> Detail:
+        return Detail(hours=self.need.hours, sketches=self.need.percentiles)
+
+    def _is_edge(self, day: date) -> bool:
+        """Return whether a day's rollup may hold what is not asked for. None holds what has not begun yet."""
+        is_until_now = self.span.begun_from <= start_of(day) and self.span.begun_before >= self.now
+        return not (self.span.holds(day) or is_until_now)
+
+    async def _day_part(self, day: DayRollup) -> UsagePart:
+        return UsagePart(day.whose.owner, day.whose.day.isoformat(), await self._rollup(day))
+
+    async def _rollup(self, day: DayRollup) -> Rollup:
+        whose, loose = day.whose, self.loose.get(day.whose)
+        row_from, row_before = self.span.row_bounds(whose.day)
+        is_edge = self._is_edge(whose.day)
+        if (loose and loose.is_behind(day.folded_through)) or (is_edge and self.need.percentiles):
+            return Rollup.of(await self.reads.records(whose, row_from, row_before))
+        rollup = await self._within(day, row_from, row_before) if is_edge else day.rollup
+        for entry in await self._tail(day, loose, row_from, row_before) if loose else ():
+            rollup.add(entry)
+        return rollup
+
+    async def _tail(self, day: DayRollup, loose: LooseDay, row_from: str, row_before: str) -> list[UsageEntry]:
+        """Return the records behind a rollup's end."""
+        tail = loose.tail()
+        if tail is None:
+            return await self.reads.records(day.whose, row_from, row_before, day.folded_through)
+        return [entry for entry in tail if row_from <= entry.row_key < row_before]
+
+    async def _within(self, day: DayRollup, row_from: str, row_before: str) -> Rollup:
+        """Return what a rollup holds of hours that are asked for, and the records of parts of hours."""
+        hours = self.span.whole_hours(day.whose.day)
+        part = day.rollup.within_hours(hours)
+        for edge_from, edge_before in _edges(day.whose.day, hours, row_from, row_before):
+            if edge_from < edge_before and edge_from <= day.folded_through:
+                for entry in await self.reads.records(day.whose, edge_from, edge_before):
+                    if entry.row_key <= day.folded_through:
+                        part.add(entry)
+        return part
+
+
+def _edges(day: date, hours: range, row_from: str, row_before: str) -> list[tuple[str, str]]:
+    """Return the row keys between which the parts of hours lie, before and behind the whole ones."""
+    if not hours:
+        return [(row_from, row_before)]
+    start = f"{day:%Y%m%d}T"
+    first, end = f"{start}{hours.start:02}", f"{start}{hours.stop:02}"
+    return [(row_from, first), (end, row_before)]
+
+
+def _runs(days: set[date], is_edge: Callable[[date], bool]) -> list[tuple[date, date]]:
+    """Return days as runs of days, from first to last; those at an edge for themselves."""
+    runs: list[tuple[date, date]] = []
+    for day in sorted(days):
+        follows = runs and runs[-1][1] == day - timedelta(days=1)
+        if follows and not is_edge(day) and not is_edge(runs[-1][1]):
+            runs[-1] = (runs[-1][0], day)
+        else:
+            runs.append((day, day))
+    return runs
+
+
+def _next_month(day: date) -> date:
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1)

@@ -1,0 +1,91 @@
+"""Roll up usage: fold records that have ended into the rollups of their day, and days that are over into their month."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+
+from shared.domain.unfolded import LooseDay, Unfolded
+from shared.domain.usage_keys import PrincipalDay, row_time
+from shared.ports.rollups import DayRollup, Rollups
+from shared.ports.unfolded import UnfoldedUsage
+from shared.ports.usage_entries import UsageEntries
+from shared.usecases.settle_days import SettleDays
+
+# How long a beginning may take to be durable, and how far clocks of instances may differ, before a record lands
+# where the fold has been. Then its day is folded anew: that costs time, and no exactness.
+LAG = timedelta(seconds=60)
+_CONCURRENT_FOLDS = 16
+
+
+class RollUpUsage:
+    """
+    Run it again and again, on as many instances as there are: no record is folded twice.
+
+    A rollup and how far it has been folded are one row, written only where nobody else has written it since
+    it was read. What is folded is forgotten after that: killed in between, it is found to be folded.
+    """
+
+    def __init__(
+        self, *, unfolded: UnfoldedUsage, entries: UsageEntries, rollups: Rollups, settle_days: SettleDays
+    ) -> None:
+        self._unfolded = unfolded
+        self._entries = entries
+        self._rollups = rollups
+        self._settle_days = settle_days
+        self._slots = asyncio.Semaphore(_CONCURRENT_FOLDS)
+
+    async def __call__(self) -> int:
+        """
+        Fold all that is due, and return the number of principals' days that it changed.
+
+        Raises:
+            StorageError: not all could be folded; the next run goes on from there.
+        """
+        unfolded = await self._unfolded.read()
+        due = _due(unfolded)
+        for day in sorted({whose.day for whose in due}):
+            await self._unfolded.unsettle(day)
+        results = await asyncio.gather(
+            *(self._fold(whose, unfolded.days[whose], before) for whose, before in due.items()), return_exceptions=True
+        )
+        folded = {whose: due[whose] for whose, result in zip(due, results, strict=True) if result is True}
+        await self._unfolded.forget(unfolded, folded)
+        _raise_first(results)
+        await self._settle_days(unfolded)
+        return len(folded)
+
+    async def _fold(self, whose: PrincipalDay, loose: LooseDay, before: str) -> bool:
+        """Fold what lies before a row key; return whether it is folded, by us."""
+        async with self._slots:
+            kept = await self._rollups.day(whose)
+            day = kept
+            if loose.is_behind(kept.folded_through):
+                # Something has landed where we have been, or has changed there: begin anew.
+                day = DayRollup(whose=whose, version=kept.version)
+            pages = self._entries.entries(whose, row_after=day.folded_through, row_before=before)
+            async for page in pages:
+                for entry in page:
+                    day.rollup.add(entry)
+                if page:
+                    day.folded_through = page[-1].row_key
+            (is_kept,) = await self._rollups.keep([day])
+            return is_kept
+
+
+def _due(unfolded: Unfolded) -> Mapping[PrincipalDay, str]:
+    """Return the days with something to fold, and before which row key: no record may land before it any more."""
+    latest = row_time(unfolded.served_at - LAG)
+    due = {}
+    for whose, loose in unfolded.days.items():
+        before = min([latest, *loose.pending])
+        if any(row_key < before for row_key in loose.landed):
+            due[whose] = before
+    return due
+
+
+def _raise_first(results: list[bool | BaseException]) -> None:
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
