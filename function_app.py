@@ -8,7 +8,7 @@ from azurefunctions.extensions.http.fastapi import Request, Response
 from shared import bootstrap
 from shared.settings import log_triggers
 from shared.settings.logs import BlobTrigger
-from shared.settings.schedules import sweep_schedule
+from shared.settings.schedules import rollup_schedule, sweep_schedule
 from shared.web.platform import close_on_sigterm, mend_platform
 
 mend_platform()
@@ -34,6 +34,13 @@ async def query_usage(request: Request) -> Response:
     return await (await bootstrap.app()).query_usage(request)
 
 
+@app.function_name("query_my_usage")
+@app.route("usage/me", methods=["GET"], trigger_arg_name="request")
+async def query_my_usage(request: Request) -> Response:
+    """Answer a caller what it used itself."""
+    return await (await bootstrap.app()).query_my_usage(request)
+
+
 @app.function_name("query_drift")
 @app.route("usage/drift", methods=["GET"], trigger_arg_name="request")
 async def query_drift(request: Request) -> Response:
@@ -55,6 +62,13 @@ async def healthz(request: Request) -> Response:
 async def sweep_open_calls(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the worker passes it by name
     """Record the calls of workers that are gone."""
     await (await bootstrap.app()).sweep_open_calls()
+
+
+@app.function_name("roll_up_usage")
+@app.timer_trigger("timer", rollup_schedule(), use_monitor=False)
+async def roll_up_usage(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the worker passes it by name
+    """Fold what was used into the rollups that reports are made of."""
+    await (await bootstrap.app()).roll_up_usage()
 
 
 logs = log_triggers()

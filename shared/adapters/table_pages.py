@@ -39,6 +39,7 @@ _NOT_AUTHORIZED = frozenset({401, 403})
 # Requests under way at a time, of all that read.
 _CONCURRENT_READS = 24
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _CONTINUATIONS = ("NextPartitionKey", "NextRowKey")
 
 
@@ -178,7 +179,7 @@ class HttpTablePages:
 class _Answer:
     body: bytes = b""
     refusal: Refusal | None = None
-    served_at: datetime = datetime.min.replace(tzinfo=UTC)
+    served_at: datetime = _NEVER
     continuation: Mapping[str, str] = field(default_factory=dict)
 
 

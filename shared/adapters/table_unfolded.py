@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 # The writer gives a write up after half a minute: what was held for so long has landed, or never will.
 _LONGEST_HELD = timedelta(minutes=15)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 # Calls sort before it, heartbeats do not.
 _AFTER_CALLS = "~"
 _OPEN_CALLS = RowRange(
@@ -120,7 +121,7 @@ class TableUnfolded:
 class _Found:
     """What the rows of `unfolded` say, as far as they were read."""
 
-    served_at: datetime = datetime.min.replace(tzinfo=UTC)
+    served_at: datetime = _NEVER
     held: list[tuple[str, str]] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     unsettled: dict[date, str] = field(default_factory=dict)

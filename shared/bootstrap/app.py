@@ -20,9 +20,11 @@ class App:
 
     relay_call: Endpoint
     query_usage: Endpoint
+    query_my_usage: Endpoint
     query_drift: Endpoint
     health: Endpoint
     sweep_open_calls: Callable[[], Awaitable[None]]
+    roll_up_usage: Callable[[], Awaitable[object]]
     ingest_logs: Callable[[], Awaitable[object]]
     ingest_log_blob: Callable[[str], Awaitable[object]]
     ingest_log_events: Callable[[str, Sequence[bytes]], Awaitable[object]]
@@ -44,9 +46,11 @@ def refusal(error: OurError) -> App:
     return App(
         relay_call=refuse,
         query_usage=refuse,
+        query_my_usage=refuse,
         query_drift=refuse,
         health=refuse,
         sweep_open_calls=fail,
+        roll_up_usage=fail,
         ingest_logs=fail,
         ingest_log_blob=fail,
         ingest_log_events=fail,

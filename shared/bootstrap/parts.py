@@ -41,6 +41,7 @@ class Parts:
     tables: TableServiceClient
     table_endpoint: TableEndpoint
     table_session: aiohttp.ClientSession
+    transactions: TableTransactions
     upstream_session: aiohttp.ClientSession
     entra_session: aiohttp.ClientSession
     credential: AsyncTokenCredential
@@ -83,6 +84,7 @@ class Parts:
             tables=tables,
             table_endpoint=endpoint,
             table_session=table_session,
+            transactions=transactions,
             upstream_session=await stack.enter_async_context(upstream_session(settings.upstream.idle_seconds)),
             entra_session=await stack.enter_async_context(aiohttp.ClientSession()),
             credential=credential,

@@ -6,6 +6,7 @@ import typer
 
 from shared.cli import keys
 from shared.cli.ingest import ingest
+from shared.cli.rebuild import rebuild
 from shared.cli.report import report
 
 app = typer.Typer(
@@ -16,6 +17,7 @@ app = typer.Typer(
 )
 app.command()(report)
 app.command()(ingest)
+app.command()(rebuild)
 app.add_typer(keys.app, name="keys")
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -13,16 +15,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from shared.adapters.parquet_format import ParquetFormat
 from shared.adapters.system_clock import SystemClock
-from shared.adapters.table_service import open_tables
-from shared.adapters.table_usage_records import TableUsageRecords
+from shared.bootstrap.rolling_up import open_rollups
 from shared.cli.console import print_json, run
 from shared.domain.errors import MalformedRequest
 from shared.domain.principal import Principal
-from shared.domain.usage_report import SHARE_COLUMN, Cell, Dimension, UsageReport, UsageTotals
+from shared.domain.report_dimensions import Dimension
+from shared.domain.usage_report import PERCENTILE_COLUMNS, SHARE_COLUMN, Cell, UsageReport
 from shared.settings import storage_settings
-from shared.usecases.query_usage import READ_ALL_ROLE, QueryUsage, UsageQuery
-from shared.web.usage import parse_query, report_body
+from shared.usecases.query_usage import READ_ALL_ROLE, UsageQuery
+from shared.web.usage_formats import csv_report, parquet_report, report_body
+from shared.web.usage_parameters import parse_query
 
 # Whoever may read the tables may read all of them.
 _OPERATOR = Principal.from_name("operator", roles=frozenset({READ_ALL_ROLE}))
@@ -40,6 +44,9 @@ _HEADINGS = {
     "calls_unpriced": "unpriced",
     "provisioned_tokens": "provisioned",
     SHARE_COLUMN: "share",
+    "previous_calls": "calls before",
+    "previous_total_tokens": "total before",
+    "previous_cost_usd": "cost before",
 }
 _HIDDEN = frozenset(
     {"tenant_id", "object_id", "principal_name", "principal_kind", "calls_estimated", "calls_uncounted"}
@@ -47,57 +54,111 @@ _HIDDEN = frozenset(
 _IF_ANY = frozenset(
     {"calls_failed", "cached_tokens", "reasoning_tokens", "cost_usd", "calls_unpriced", "provisioned_tokens"}
 )
+# The row of those that `--top` leaves out, in whichever column stands first.
+_OTHERS = {name: "(others)" for name in ("object_id", *(dimension.value for dimension in Dimension))}
 _ID_SHOWN = 8
 _TEXT_WIDTH = 12
 
 
+class Format(StrEnum):
+    """What a report is printed as."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
 def report(
-    by: Annotated[str, typer.Option(help="principal, deployment, model, operation, day; separated by commas.")] = (
-        "principal"
-    ),
+    by: Annotated[
+        str,
+        typer.Option(
+            help="principal, label, deployment, model, operation, outcome, hour, day, month; separated by commas."
+        ),
+    ] = "principal",
     begun_from: Annotated[str | None, typer.Option("--from", help="From when, in UTC (default: this month).")] = None,
     begun_before: Annotated[str | None, typer.Option("--to", help="Until when, in UTC (default: now).")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+    principal: Annotated[str | None, typer.Option(help="Only this one: tenant/object id.")] = None,
+    deployment: Annotated[list[str] | None, typer.Option(help="Only these; may be repeated, as those below.")] = None,
+    model: Annotated[list[str] | None, typer.Option()] = None,
+    operation: Annotated[list[str] | None, typer.Option()] = None,
+    outcome: Annotated[list[str] | None, typer.Option()] = None,
+    label: Annotated[list[str] | None, typer.Option()] = None,
+    sort: Annotated[str | None, typer.Option(help="A column, with - before it from the most.")] = None,
+    top: Annotated[int | None, typer.Option(help="Only so many rows, and the others in one.")] = None,
+    compare: Annotated[str | None, typer.Option(help="previous: beside the time before.")] = None,
+    percentiles: Annotated[bool, typer.Option("--percentiles", help="How long calls took.")] = False,
+    format_: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.TABLE,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Print who used how many tokens."""
-    made = run(_report(_query(by, begun_from, begun_before)))
-    if as_json:
-        print_json(report_body(made, None))
-        return
-    Console().print(_table(made))
+    asked = {
+        "by": by,
+        "from": begun_from,
+        "to": begun_before,
+        "principal": principal,
+        "deployment": deployment,
+        "model": model,
+        "operation": operation,
+        "outcome": outcome,
+        "label": label,
+        "sort": sort,
+        "top": top,
+        "compare": compare,
+        "percentiles": "true" if percentiles else None,
+    }
+    made = run(_report(_query(asked)))
+    _print(made, Format.JSON if as_json else format_)
 
 
-def _query(by: str, begun_from: str | None, begun_before: str | None) -> UsageQuery:
-    asked = {"by": by, "from": begun_from, "to": begun_before}
-    parameters = {name: text for name, text in asked.items() if text is not None}
+def _query(asked: Mapping[str, str | int | list[str] | None]) -> UsageQuery:
+    parameters = {
+        name: value if isinstance(value, list) else [str(value)] for name, value in asked.items() if value is not None
+    }
     try:
-        return replace(parse_query(parameters, SystemClock().now()), limit=_ALL_ROWS)
+        query = parse_query(parameters, SystemClock().now())
     except MalformedRequest as error:
         raise typer.BadParameter(str(error)) from error
+    return replace(query, arrangement=replace(query.arrangement, limit=_ALL_ROWS))
 
 
 async def _report(query: UsageQuery) -> UsageReport:
-    async with open_tables(storage_settings()) as tables:
-        return await QueryUsage(TableUsageRecords(tables))(query, _OPERATOR)
+    async with open_rollups(storage_settings()) as rollups:
+        return await rollups.query_usage()(query, _OPERATOR)
+
+
+def _print(made: UsageReport, format_: Format) -> None:
+    match format_:
+        case Format.TABLE:
+            Console().print(_table(made))
+        case Format.JSON:
+            print_json(report_body(made, None))
+        case Format.CSV:
+            sys.stdout.buffer.write(csv_report(made))
+        case Format.PARQUET:
+            sys.stdout.buffer.write(parquet_report(made, ParquetFormat()))
 
 
 def _table(made: UsageReport) -> Table:
-    period = f"{made.begun_from:%Y-%m-%d %H:%M} to {made.begun_before:%Y-%m-%d %H:%M} UTC"
+    period = f"{made.span.begun_from:%Y-%m-%d %H:%M} to {made.span.begun_before:%Y-%m-%d %H:%M} UTC"
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=f"usage from {period}", title_justify="left", show_footer=True)
     rows = [dict(zip(made.columns, made.cells(row), strict=True)) for row in made.rows]
-    if Dimension.PRINCIPAL in made.by:
+    sums = made.sums(made.totals, made.previous)
+    if made.others:
+        rows.append(dict.fromkeys(made.columns, "") | made.sums(made.others.totals, made.others.previous) | _OTHERS)
+    if Dimension.PRINCIPAL in made.shape.by:
         rows = [{"principal": _principal(cells), **cells} for cells in rows]
         table.add_column("principal", overflow="fold", min_width=_TEXT_WIDTH)
     for column in (columns := _shown(made)):
-        if column in UsageTotals.__slots__:
-            total = _cell(column, getattr(made.totals, column))
-            table.add_column(_HEADINGS.get(column, column), total, justify="right", no_wrap=True)
-        elif column == SHARE_COLUMN:
-            table.add_column(_HEADINGS[column], justify="right", no_wrap=True)
+        heading = _HEADINGS.get(column, column.removesuffix("_ms"))
+        if column in sums:
+            table.add_column(heading, _cell(column, sums[column]), justify="right", no_wrap=True)
+        elif column == SHARE_COLUMN or column in PERCENTILE_COLUMNS:
+            table.add_column(heading, justify="right", no_wrap=True)
         else:
             table.add_column(column, overflow="fold", min_width=_TEXT_WIDTH)
     for cells in rows:
-        shown = (["principal"] if Dimension.PRINCIPAL in made.by else []) + columns
+        shown = (["principal"] if Dimension.PRINCIPAL in made.shape.by else []) + columns
         table.add_row(*(_cell(column, cells[column]) for column in shown))
     return table
 

@@ -165,7 +165,10 @@ class _Gathering:
         missing = [whose for whose in wanted if whose not in days and self.span.touches(whose.day)]
         detail = self._detail()
         found = await asyncio.gather(
-            *(self.reads.day(whose, replace(detail, hours=detail.hours or self._is_edge(whose.day))) for whose in missing)
+            *(
+                self.reads.day(whose, replace(detail, hours=detail.hours or self._is_edge(whose.day)))
+                for whose in missing
+            )
         )
         days.update({each.whose: each for each in found})
 

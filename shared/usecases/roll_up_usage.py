@@ -1,4 +1,4 @@
-"""Roll up usage: fold records that have ended into the rollups of their day, and days that are over into their month."""
+"""Roll up usage: fold records that have ended into the rollups of their days, and those into their months."""
 
 from __future__ import annotations
 

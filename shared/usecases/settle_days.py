@@ -47,9 +47,7 @@ class SettleDays:
         months = {each.owner: each async for page in self._rollups.months(month, EVERYTHING) for each in page}
         are_kept = True
         async for page in self._rollups.days(day, day, EVERYTHING):
-            changed = await asyncio.gather(
-                *(self._with(months.get(of_day.whose.owner), of_day) for of_day in page)
-            )
+            changed = await asyncio.gather(*(self._with(months.get(of_day.whose.owner), of_day) for of_day in page))
             are_kept &= all(await self._rollups.keep([each for each in changed if each]))
         return are_kept
 
@@ -76,9 +74,7 @@ class SettleDays:
             day = changed if is_changed else await self._rollups.day(PrincipalDay(date_, month.owner))
             rollup.merge(day.rollup)
             digests[date_] = day.digest
-        return MonthRollup(
-            month=month.month, owner=month.owner, rollup=rollup, days=digests, version=month.version
-        )
+        return MonthRollup(month=month.month, owner=month.owner, rollup=rollup, days=digests, version=month.version)
 
 
 def _is_over(day: date, now: datetime) -> bool:
