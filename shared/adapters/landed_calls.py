@@ -54,7 +54,7 @@ class LandedCalls:
         # Apart from the ledger's begins, which must not wait behind them.
         self._deletes = GroupCommit(transactions, OPEN_CALLS_TABLE, patience_seconds=patience_seconds)
         self._landed: list[LandedCall] = []
-        self._here: OrderedDict[str, None] = OrderedDict()
+        self._here: OrderedDict[str, UsageEntry] = OrderedDict()
         self._tidying: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
 
@@ -63,9 +63,9 @@ class LandedCalls:
         """Whether nothing is left to be noted or taken away."""
         return not self._landed
 
-    def was_here(self, call_id: str) -> bool:
-        """Return whether a call's record was written by this worker not long ago."""
-        return call_id in self._here
+    def says_nothing_new(self, entry: UsageEntry) -> bool:
+        """Return whether this worker has written the same, as far as rollups go, not long ago."""
+        return self._here.get(entry.row_key) == entry
 
     async def hold(self, partition_key: str, row_key: str) -> str:
         """
@@ -81,7 +81,7 @@ class LandedCalls:
     def add(self, landed: LandedCall) -> None:
         """Take in what has landed."""
         if landed.entry is not None:
-            self._remember(landed.entry.row_key.rpartition("_")[2])
+            self._remember(landed.entry)
         self._landed.append(landed)
         if self._tidying is None or self._tidying.done():
             self._tidying = asyncio.create_task(self._tidy())
@@ -97,8 +97,8 @@ class LandedCalls:
             await self._tidying
         await self._notes.close()
 
-    def _remember(self, call_id: str) -> None:
-        self._here[call_id] = None
+    def _remember(self, entry: UsageEntry) -> None:
+        self._here[entry.row_key] = entry
         if len(self._here) > _REMEMBERED_CALLS:
             self._here.popitem(last=False)
 

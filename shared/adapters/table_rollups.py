@@ -119,7 +119,7 @@ def _write(rollup: DayRollup | MonthRollup) -> TableWrite | None:
     try:
         entity = day_rollup_entity(rollup) if isinstance(rollup, DayRollup) else month_rollup_entity(rollup)
         return replace(entity, rollup.version) if rollup.version else insert(entity)
-    except StorageRejected as error:
-        # Its records stay unfolded: reports are as exact, and take longer.
+    except (StorageRejected, OverflowError) as error:
+        # Also where Azure reported numbers that add up to more than 64 bits. Its records stay unfolded: reports are as exact, and take longer.
         logger.error("rollups.too_large", extra={"reason": str(error)})  # noqa: TRY400 - an event
         return None

@@ -16,6 +16,7 @@ from shared.adapters.table_usage_entries import read_entry
 from shared.adapters.table_wire import TableWrite, insert, upsert
 from shared.adapters.table_worker_heartbeat import TableWorkerHeartbeat
 from shared.adapters.usage_columns import OPEN_CALLS_TABLE, USAGE_TABLE, open_call_entity, usage_entity
+from shared.domain.usage_entry import UsageEntry
 from shared.domain.usage_record import OpenCall, UsageRecord
 
 
@@ -81,11 +82,12 @@ class TableUsageLedger:
             StorageUnavailable, StorageRejected
         """
         write = upsert(usage_entity(record))
-        if record.audit is not None and self._landed.was_here(record.call.call_id):
-            # The same record once more, with another's count beside it: rollups have nothing to learn.
+        entry = read_entry(write.body)
+        if record.audit is not None and self._landed.says_nothing_new(entry):
+            # The same record once more, with another count beside it.
             await self._ends.submit(write)
             return
-        await self._land(write, record.call.call_id, is_new=True)
+        await self._land(write, record.call.call_id, entry)
 
     async def abandon(self, record: UsageRecord) -> None:
         """
@@ -95,7 +97,7 @@ class TableUsageLedger:
             StorageUnavailable, StorageRejected
         """
         # Which of the two it is that stands there, only the table knows.
-        await self._land(insert(usage_entity(record)), record.call.call_id, is_new=False)
+        await self._land(insert(usage_entity(record)), record.call.call_id, None)
 
     async def close(self) -> None:
         """Return when all writes have been done or have failed. Never raises."""
@@ -105,11 +107,11 @@ class TableUsageLedger:
         await self._landed.close()
         await self._heartbeat.close(is_idle=not self._open and self._landed.is_tidy)
 
-    async def _land(self, write: TableWrite, call_id: str, *, is_new: bool) -> None:
+    async def _land(self, write: TableWrite, call_id: str, entry: UsageEntry | None) -> None:
         """
         Write a row of `usage`, or take one away, so that rollups learn of it wherever this process is killed.
 
-        `is_new` says that the row is now what this write says, whatever was there.
+        `entry` is what the row says now; None where only the table knows.
         """
         held_id = None
         if call_id not in self._open:
@@ -119,7 +121,7 @@ class TableUsageLedger:
         self._landed.add(
             LandedCall(
                 key=(write.partition_key, write.row_key),
-                entry=read_entry(write.body) if is_new else None,
+                entry=entry,
                 open_call_id=None if held_id else call_id,
                 held_id=held_id,
             )

@@ -55,7 +55,7 @@ _IF_ANY = frozenset(
     {"calls_failed", "cached_tokens", "reasoning_tokens", "cost_usd", "calls_unpriced", "provisioned_tokens"}
 )
 # The row of those that `--top` leaves out, in whichever column stands first.
-_OTHERS = {name: "(others)" for name in ("object_id", *(dimension.value for dimension in Dimension))}
+_OTHERS: dict[str, Cell] = dict.fromkeys(("object_id", *(dimension.value for dimension in Dimension)), "(others)")
 _ID_SHOWN = 8
 _TEXT_WIDTH = 12
 
@@ -145,7 +145,8 @@ def _table(made: UsageReport) -> Table:
     rows = [dict(zip(made.columns, made.cells(row), strict=True)) for row in made.rows]
     sums = made.sums(made.totals, made.previous)
     if made.others:
-        rows.append(dict.fromkeys(made.columns, "") | made.sums(made.others.totals, made.others.previous) | _OTHERS)
+        blank: dict[str, Cell] = dict.fromkeys(made.columns, "")
+        rows.append(blank | made.sums(made.others.totals, made.others.previous) | _OTHERS)
     if Dimension.PRINCIPAL in made.shape.by:
         rows = [{"principal": _principal(cells), **cells} for cells in rows]
         table.add_column("principal", overflow="fold", min_width=_TEXT_WIDTH)

@@ -49,7 +49,8 @@ class LooseDay:
     def tail(self) -> list[UsageEntry] | None:
         """Return what has landed, in the order of keys; None where only the table knows."""
         entries = [entry for _, entry in sorted(self.landed.items()) if entry is not None]
-        return entries if len(entries) == len(self.landed) and self.pending <= self.landed.keys() else None
+        # What is pending may have landed by now, or have replaced what had.
+        return None if self.pending or len(entries) < len(self.landed) else entries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

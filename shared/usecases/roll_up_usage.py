@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from shared.domain.unfolded import LooseDay, Unfolded
@@ -50,28 +50,29 @@ class RollUpUsage:
         results = await asyncio.gather(
             *(self._fold(whose, unfolded.days[whose], before) for whose, before in due.items()), return_exceptions=True
         )
-        folded = {whose: due[whose] for whose, result in zip(due, results, strict=True) if result is True}
+        folded = {whose: before for whose, before in zip(due, results, strict=True) if isinstance(before, str)}
         await self._unfolded.forget(unfolded, folded)
         _raise_first(results)
         await self._settle_days(unfolded)
         return len(folded)
 
-    async def _fold(self, whose: PrincipalDay, loose: LooseDay, before: str) -> bool:
-        """Fold what lies before a row key; return whether it is folded, by us."""
+    async def _fold(self, whose: PrincipalDay, loose: LooseDay, before: str) -> str | None:
+        """Fold what lies before a row key; return before which all is folded, None where somebody else folds it."""
         async with self._slots:
             kept = await self._rollups.day(whose)
             day = kept
             if loose.is_behind(kept.folded_through):
-                # Something has landed where we have been, or has changed there: begin anew.
+                # Something has landed where we have been, or has changed there. Begin anew, and go at least as
+                # far: what lies there is noted no more.
                 day = DayRollup(whose=whose, version=kept.version)
-            pages = self._entries.entries(whose, row_after=day.folded_through, row_before=before)
-            async for page in pages:
+                before = max(before, _behind(kept.folded_through))
+            async for page in self._entries.entries(whose, row_after=day.folded_through, row_before=before):
                 for entry in page:
                     day.rollup.add(entry)
-                if page:
-                    day.folded_through = page[-1].row_key
+                    day.folded_through = entry.row_key
+            day.folded_through = max(day.folded_through, kept.folded_through)
             (is_kept,) = await self._rollups.keep([day])
-            return is_kept
+            return before if is_kept else None
 
 
 def _due(unfolded: Unfolded) -> Mapping[PrincipalDay, str]:
@@ -85,7 +86,12 @@ def _due(unfolded: Unfolded) -> Mapping[PrincipalDay, str]:
     return due
 
 
-def _raise_first(results: list[bool | BaseException]) -> None:
+def _behind(row_key: str) -> str:
+    """Return what sorts behind a row key, and before all others that do."""
+    return f"{row_key} "
+
+
+def _raise_first(results: Sequence[str | BaseException | None]) -> None:
     for result in results:
         if isinstance(result, BaseException):
             raise result
