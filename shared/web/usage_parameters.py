@@ -221,4 +221,7 @@ def _cursor_value(value: str | None, sort: Sort | None, by: tuple[Dimension, ...
         raise ValueError("of a report in another order")
     if value is None or sort is None or sort.column in key_columns(by):
         return value
-    return Decimal(value)
+    number = Decimal(value)
+    if not number.is_finite():
+        raise ValueError("no number")
+    return number

@@ -110,4 +110,6 @@ def test_a_wrong_dimension_is_named() -> None:
     result = run("--by", "colour")
 
     assert result.exit_code == 2
-    assert "principal, deployment, model, operation, day" in " ".join(result.stderr.split()).replace("│ ", "")
+    assert "principal, label, deployment, model, operation, outcome, hour, day, month" in " ".join(
+        result.stderr.split()
+    ).replace("│ ", "")

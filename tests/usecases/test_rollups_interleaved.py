@@ -28,7 +28,7 @@ from tests.adapters.records import record
 from tests.fakes_tables import MemoryTables
 from tests.usecases.rolling_up import EVERY_ROW, NOVEMBER, READER, Worker, entries_in, naive_report, query, rollups_over
 
-INTERLEAVINGS = 120
+INTERLEAVINGS = 60
 WAVES = 25
 PRINCIPALS = ("alice", "bob", "carol")
 SHAPES: tuple[tuple[Dimension, ...], ...] = (
