@@ -53,7 +53,7 @@ _entry = msgspec.json.Decoder(UsageEntry, strict=False).decode
 _keys = msgspec.json.Decoder(_Keys).decode
 _key_page = msgspec.json.Decoder(_KeyRows).decode
 
-_COLUMNS = tuple(field.encode_name for field in msgspec.structs.fields(_Row))
+ENTRY_COLUMNS = tuple(field.encode_name for field in msgspec.structs.fields(_Row))
 
 
 def read_entry(row: bytes) -> UsageEntry:
@@ -77,7 +77,7 @@ class TableUsageEntries:
             row_from=row_from,
             row_after=row_after,
             row_before=row_before,
-            columns=_COLUMNS,
+            columns=ENTRY_COLUMNS,
         )
         async for page in self._pages.pages(rows):
             yield _entries(page.body)

@@ -1,0 +1,95 @@
+"""How fast records are folded, beside reading the same pages with Microsoft's SDK and doing nothing with them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from azure.data.tables.aio import TableServiceClient
+
+from bench.querying.calls import MONTH, some_call
+from bench.querying.month import UNTIL_NOW
+from bench.querying.store import Store, running_store
+from bench.querying.straight_sum import report_sums, summed_by_principal
+from shared.adapters.parquet_format import ParquetFormat
+from shared.adapters.table_usage_entries import ENTRY_COLUMNS
+from shared.adapters.table_usage_records import TableUsageRecords
+from shared.adapters.table_wire import TableWrite, upsert
+from shared.adapters.usage_columns import USAGE_TABLE, usage_entity
+from shared.domain.usage_keys import PrincipalDay
+from shared.domain.usage_row import USAGE_COLUMNS, usage_row
+
+_RECORDS_OF_ONE = 1000
+_ROUNDS = 2
+# As many as a fold has.
+_CONCURRENT_READS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folding:
+    """Records a second, and whether a report then says what DuckDB does of the exported records."""
+
+    ours: float
+    sdks: float
+    totals_equal: bool
+
+
+async def measure_folding(records: int, folder: Path) -> Folding:
+    """Write records, read them with the SDK, fold them, and compare; the best of two rounds each."""
+    async with running_store() as store:
+        print(f"writing {records:,} records", flush=True)
+        await store.write(USAGE_TABLE, _writes(records))
+        days = sorted(await store.rollups.entries.principal_days(MONTH.date(), MONTH.date()))
+        print("reading them with the SDK, and folding them", flush=True)
+        sdks = [await _seconds(lambda: _read_with_sdk(store.service, days)) for _ in range(_ROUNDS)]
+        ours = [await _fold(store, days) for _ in range(_ROUNDS)]
+        path = folder / "records.parquet"
+        await _export(store, path)
+        folded = await report_sums(store.rollups.query_usage(), UNTIL_NOW)
+    return Folding(ours=records / min(ours), sdks=records / min(sdks), totals_equal=folded == summed_by_principal(path))
+
+
+def _writes(records: int) -> Iterator[TableWrite]:
+    chance = random.Random(records)
+    for principal in range(records // _RECORDS_OF_ONE):
+        for number in range(_RECORDS_OF_ONE):
+            begun_at = MONTH + timedelta(days=1) * (number / _RECORDS_OF_ONE)
+            yield upsert(usage_entity(some_call(chance, principal, begun_at)))
+
+
+async def _seconds(work: Callable[[], Awaitable[object]]) -> float:
+    begun_at = time.perf_counter()
+    await work()
+    return time.perf_counter() - begun_at
+
+
+async def _read_with_sdk(service: TableServiceClient, days: list[PrincipalDay]) -> None:
+    table, slots = service.get_table_client(USAGE_TABLE), asyncio.Semaphore(_CONCURRENT_READS)
+
+    async def read(day: PrincipalDay) -> None:
+        async with slots:
+            rows = table.query_entities(f"PartitionKey eq '{day.partition}'", select=list(ENTRY_COLUMNS))
+            async for page in rows.by_page():
+                async for _ in page:
+                    pass
+
+    await asyncio.gather(*map(read, days))
+
+
+async def _fold(store: Store, days: list[PrincipalDay]) -> float:
+    await store.rollups.unfolded.mark_changed(days)
+    return await _seconds(store.rollups.roll_up_usage())
+
+
+async def _export(store: Store, path: Path) -> None:
+    """Write the records as an export has them."""
+    encoder = ParquetFormat().begin(USAGE_COLUMNS)
+    with path.open("wb") as file:
+        async for page in TableUsageRecords(store.service).between(MONTH, MONTH + timedelta(days=1)):
+            file.write(encoder.add([usage_row(record) for record in page]))
+        file.write(encoder.finish())
