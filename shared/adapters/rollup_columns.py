@@ -29,24 +29,21 @@ ROLLUPS_TABLE = "rollups"
 # A row holds 1 MiB: so many columns each, and no more are ever read.
 _MOST_PARTS = 12
 _DIGEST_BYTES = 16
+_ALWAYS = (
+    "PartitionKey",
+    "RowKey",
+    "folded_through",
+    "days",
+    "digest",
+    "principal_name",
+    "principal_kind",
+    "named_by",
+)
+# Where the cells are not read, all sums are those of one.
+_OF_NOTHING_IN_PARTICULAR = CellKey("", "", "", "", "")
 
 
-class _Totals(msgspec.Struct, frozen=True, array_like=True):
-    calls: int
-    calls_failed: int
-    calls_estimated: int
-    calls_uncounted: int
-    prompt_tokens: int
-    completion_tokens: int
-    cached_tokens: int
-    reasoning_tokens: int
-    total_tokens: int
-    cost_usd: str | None
-    calls_unpriced: int
-    provisioned_tokens: int
-
-
-class _Cell(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class _StoredCell(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A cell as people read it: what is nothing is left out."""
 
     deployment: str = ""
@@ -54,24 +51,13 @@ class _Cell(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     operation: str = ""
     outcome: str = ""
     label: str = ""
-    calls: int = 0
-    calls_failed: int = 0
-    calls_estimated: int = 0
-    calls_uncounted: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cached_tokens: int = 0
-    reasoning_tokens: int = 0
-    total_tokens: int = 0
-    cost_usd: str | None = None
-    calls_unpriced: int = 0
-    provisioned_tokens: int = 0
+    totals: UsageTotals
 
 
 _Bins = list[tuple[int, int]]
 
-_cells = msgspec.json.Decoder(list[_Cell]).decode
-_hours = msgspec.json.Decoder(list[list[tuple[int, _Totals]]]).decode
+_cells = msgspec.json.Decoder(list[_StoredCell]).decode
+_hours = msgspec.json.Decoder(list[list[tuple[int, UsageTotals]]]).decode
 _durations = msgspec.json.Decoder(list[tuple[_Bins, _Bins]]).decode
 _settled = msgspec.json.Decoder(dict[date, str]).decode
 
@@ -92,9 +78,8 @@ def owner_row(owner: Owner) -> str:
 
 
 def wanted_columns(detail: Detail) -> tuple[str, ...]:
-    """Return the columns of as much detail. The sums are for people: who reads cells adds those."""
-    keys = ("PartitionKey", "RowKey", "folded_through", "digest", "principal_name", "principal_kind", "named_by")
-    columns = (*keys, *column_names("days", 1), *column_names("cells", _MOST_PARTS))
+    """Return the columns of as much detail."""
+    columns = _ALWAYS + (column_names("cells", _MOST_PARTS) if detail.cells else TOTAL_COLUMNS)
     if detail.hours:
         columns += column_names("hours", _MOST_PARTS)
     if detail.sketches:
@@ -180,18 +165,19 @@ def _sums(totals: UsageTotals) -> dict[str, Value]:
     return sums
 
 
-def _stored_cell(key: CellKey, cell: Cell) -> _Cell:
-    return _Cell(**key._asdict(), **_values(cell.totals))
+def _stored_cell(key: CellKey, cell: Cell) -> dict[str, object]:
+    known = {name: value for name, value in key._asdict().items() if value}
+    return {**known, "totals": _stored(cell.totals)}
 
 
-def _stored_hours(cell: Cell) -> list[tuple[int, _Totals]]:
-    return [(hour, _Totals(**_values(totals))) for hour, totals in sorted(cell.hours.items())]
+def _stored_hours(cell: Cell) -> list[tuple[int, dict[str, int | str]]]:
+    return [(hour, _stored(totals)) for hour, totals in sorted(cell.hours.items())]
 
 
-def _values(totals: UsageTotals) -> dict[str, Any]:
-    values = {name: getattr(totals, name) for name in TOTAL_COLUMNS}
-    cost = totals.cost_usd
-    return values | {"cost_usd": decimal_text(cost) if cost is not None else None}
+def _stored(totals: UsageTotals) -> dict[str, int | str]:
+    """Return sums as JSON has them; costs as text, which no reader rounds."""
+    values = {name: value for name in TOTAL_COLUMNS if (value := getattr(totals, name))}
+    return values | ({"cost_usd": decimal_text(totals.cost_usd)} if totals.cost_usd is not None else {})
 
 
 def _bins(sketch: DurationSketch) -> _Bins:
@@ -199,42 +185,36 @@ def _bins(sketch: DurationSketch) -> _Bins:
 
 
 def _rollup(row: Mapping[str, Any], detail: Detail) -> Rollup:
-    stored = _cells(text_of(row, "cells") or "[]")
-    hours = _hours(unpacked(row, "hours") or b"[]") if detail.hours else []
-    durations = _durations(unpacked(row, "durations") or b"[]") if detail.sketches else []
-    rollup = Rollup(
+    return Rollup(
+        cells=_read_cells(row, detail) if detail.cells else {_OF_NOTHING_IN_PARTICULAR: Cell(totals=_read_sums(row))},
         named_by=row.get("named_by", ""),
         principal_name=row.get("principal_name", ""),
         principal_kind=row.get("principal_kind", ""),
     )
+
+
+def _read_sums(row: Mapping[str, Any]) -> UsageTotals:
+    # The service writes 64-bit numbers as text.
+    sums = {name: int(row[name]) for name in TOTAL_COLUMNS if name != "cost_usd" and name in row}
+    return UsageTotals(**sums, cost_usd=Decimal(row["cost_usd"]) if "cost_usd" in row else None)
+
+
+def _read_cells(row: Mapping[str, Any], detail: Detail) -> dict[CellKey, Cell]:
+    stored = _cells(text_of(row, "cells") or "[]")
+    hours = _hours(unpacked(row, "hours") or b"[]") if detail.hours else []
+    durations = _durations(unpacked(row, "durations") or b"[]") if detail.sketches else []
+    cells = {}
     for number, of_cell in enumerate(stored):
-        cell = rollup.cells[_cell_key(of_cell)] = Cell(totals=_totals(of_cell))
+        cell = cells[_cell_key(of_cell)] = Cell(totals=of_cell.totals)
         if hours:
-            cell.hours = {hour: _totals(of_hour) for hour, of_hour in hours[number]}
+            cell.hours = dict(hours[number])
         if durations:
             cell.latency, cell.first_chunk = map(_sketch, durations[number])
-    return rollup
+    return cells
 
 
-def _cell_key(cell: _Cell) -> CellKey:
+def _cell_key(cell: _StoredCell) -> CellKey:
     return CellKey(cell.deployment, cell.model, cell.operation, cell.outcome, cell.label)
-
-
-def _totals(stored: _Cell | _Totals) -> UsageTotals:
-    return UsageTotals(
-        calls=stored.calls,
-        calls_failed=stored.calls_failed,
-        calls_estimated=stored.calls_estimated,
-        calls_uncounted=stored.calls_uncounted,
-        prompt_tokens=stored.prompt_tokens,
-        completion_tokens=stored.completion_tokens,
-        cached_tokens=stored.cached_tokens,
-        reasoning_tokens=stored.reasoning_tokens,
-        total_tokens=stored.total_tokens,
-        cost_usd=Decimal(stored.cost_usd) if stored.cost_usd is not None else None,
-        calls_unpriced=stored.calls_unpriced,
-        provisioned_tokens=stored.provisioned_tokens,
-    )
 
 
 def _sketch(bins: Iterable[tuple[int, int]]) -> DurationSketch:

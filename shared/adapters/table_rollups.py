@@ -120,6 +120,7 @@ def _write(rollup: DayRollup | MonthRollup) -> TableWrite | None:
         entity = day_rollup_entity(rollup) if isinstance(rollup, DayRollup) else month_rollup_entity(rollup)
         return replace(entity, rollup.version) if rollup.version else insert(entity)
     except (StorageRejected, OverflowError) as error:
-        # Also where Azure reported numbers that add up to more than 64 bits. Its records stay unfolded: reports are as exact, and take longer.
+        # The latter where Azure reported numbers that add up to more than 64 bits. Either way the records stay
+        # unfolded: reports are as exact, and take longer.
         logger.error("rollups.too_large", extra={"reason": str(error)})  # noqa: TRY400 - an event
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import lru_cache
 
 from ddsketch.mapping import LogarithmicMapping
@@ -14,21 +13,22 @@ RELATIVE_ACCURACY = 0.02
 _MAPPING = LogarithmicMapping(RELATIVE_ACCURACY)
 
 
-class DurationSketch(Counter[int]):
+class DurationSketch(dict[int, int]):
     """How many durations, in milliseconds, are in each bin. What took less than one counts as one."""
 
     def add(self, duration_ms: int) -> None:
         """Add a duration."""
-        self[_bin(duration_ms)] += 1
+        key = _bin(duration_ms)
+        self[key] = self.get(key, 0) + 1
 
     def merge(self, other: DurationSketch) -> None:
         """Add what another has counted."""
         for key, count in other.items():
-            self[key] += count
+            self[key] = self.get(key, 0) + count
 
     def percentile(self, percent: int) -> int | None:
         """Return the duration that so many percent do not exceed, within RELATIVE_ACCURACY; None for none at all."""
-        rank = percent / 100 * (self.total() - 1)
+        rank = percent / 100 * (sum(self.values()) - 1)
         reached = 0
         for key in sorted(self):
             reached += self[key]

@@ -81,7 +81,7 @@ class Filters:
 
     def admit(self, cell: CellKey) -> bool:
         """Return whether calls of a cell are counted."""
-        return all(not wanted or value in wanted for wanted, value in self._pairs(cell))
+        return self == NO_FILTERS or all(not wanted or value in wanted for wanted, value in self._pairs(cell))
 
     def _pairs(self, cell: CellKey) -> Iterator[tuple[frozenset[str], str]]:
         yield self.deployment, cell.deployment

@@ -20,6 +20,7 @@ from shared.domain.report_dimensions import (
 )
 from shared.domain.report_order import Cursor, Sort, SortValue, ranked, rows_after, sort_value
 from shared.domain.rollup import Cell as RollupCell
+from shared.domain.rollup import Rollup
 from shared.domain.usage_part import UsagePart
 from shared.domain.usage_span import UsageSpan
 from shared.domain.usage_totals import TOTAL_COLUMNS, UsageTotals
@@ -152,28 +153,34 @@ class UsageFold:
 
     def __init__(self, shape: ReportShape) -> None:
         self.shape = shape
-        self.totals = UsageTotals()
         self._rows: dict[Key, _Sums] = {}
+        self._has_labels = bool(label_columns(shape.by))
         # Of all calls, those that are filtered out too: a share is of what the deployment served.
         self._provisioned_tokens: Counter[str] = Counter()
 
     def add(self, part: UsagePart) -> None:
         """Add a part."""
-        rollup = part.rollup
-        labels = (rollup.principal_name, rollup.principal_kind) if label_columns(self.shape.by) else ()
-        for key, cell in rollup.cells.items():
-            self._provisioned_tokens[key.deployment] += cell.totals.provisioned_tokens
-            if not self.shape.filters.admit(key):
+        shape = self.shape
+        is_filtered = shape.filters != NO_FILTERS
+        for key, cell in part.rollup.cells.items():
+            if cell.totals.provisioned_tokens:
+                self._provisioned_tokens[key.deployment] += cell.totals.provisioned_tokens
+            if is_filtered and not shape.filters.admit(key):
                 continue
-            self.totals.merge(cell.totals)
             for period, totals in self._periods(part.period, cell):
-                sums = self._sums(key_of(self.shape.by, part.owner, period, key))
+                sums = self._sums(key_of(shape.by, part.owner, period, key), part.rollup)
                 sums.totals.merge(totals)
-                # The newest call names a principal: names change, ids do not.
-                sums.named_by, sums.labels = max((sums.named_by, sums.labels), (rollup.named_by, labels))
-                if self.shape.percentiles:
+                if shape.percentiles:
                     sums.latency.merge(cell.latency)
                     sums.first_chunk.merge(cell.first_chunk)
+
+    @property
+    def totals(self) -> UsageTotals:
+        """The sums over all rows."""
+        totals = UsageTotals()
+        for sums in self._rows.values():
+            totals.merge(sums.totals)
+        return totals
 
     def report(
         self,
@@ -211,10 +218,15 @@ class UsageFold:
         for hour, totals in cell.hours.items():
             yield hour_period(period, hour), totals
 
-    def _sums(self, key: Key) -> _Sums:
+    def _sums(self, key: Key, rollup: Rollup) -> _Sums:
         sums = self._rows.get(key)
         if sums is None:
             sums = self._rows[key] = _Sums()
+        if self._has_labels and rollup.named_by >= sums.named_by:
+            # The newest call names a principal: names change, ids do not. Of two as new the labels decide, so
+            # that the order of adding does not.
+            named = (rollup.named_by, (rollup.principal_name, rollup.principal_kind))
+            sums.named_by, sums.labels = max(named, (sums.named_by, sums.labels))
         return sums
 
 

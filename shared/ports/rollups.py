@@ -13,13 +13,18 @@ from shared.domain.usage_keys import Owner, PrincipalDay
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detail:
-    """Which parts of rollups are wanted, beside the sums of their cells: each costs reading."""
+    """
+    Which parts of rollups are wanted: each costs reading.
 
+    Without `cells` all sums stand in one, which is of nothing in particular. Hours and sketches are those of cells.
+    """
+
+    cells: bool = False
     hours: bool = False
     sketches: bool = False
 
 
-EVERYTHING = Detail(hours=True, sketches=True)
+EVERYTHING = Detail(cells=True, hours=True, sketches=True)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -23,8 +23,12 @@ _UNSETTLED = timedelta(days=3)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """How finely usage is to be told: by month, unless by day or by hour; and whether percentiles are wanted."""
+    """
+    How finely usage is to be told: by month, unless by day or by hour; whether by more than whose it is; and
+    whether percentiles are wanted.
+    """
 
+    cells: bool = False
     days: bool = False
     hours: bool = False
     percentiles: bool = False
@@ -112,9 +116,11 @@ class _Gathering:
         held: dict[Owner, Iterable[date]] = {}
         if self._is_a_month():
             month = self.span.first_day.replace(day=1)
-            months = await self.reads.months(month, self.owner, self._detail())
-            await self._read_days(days, self.unsettled)
-            standing = [each for each in months if self._stands(each, days)]
+            months, _ = await asyncio.gather(
+                self.reads.months(month, self.owner, self._detail()), self._read_days(days, self.unsettled)
+            )
+            doubtful = self.unsettled | {whose.day for whose in self.loose}
+            standing = [each for each in months if self._stands(each, days, doubtful)]
             for each in standing:
                 held[each.owner] = each.days.keys()
                 yield UsagePart(each.owner, f"{month:%Y-%m}", each.rollup)
@@ -134,13 +140,15 @@ class _Gathering:
         is_until_now = self.span.begun_before >= self.now - _UNSETTLED
         return begins and (ends or is_until_now) and not (self.need.days or self.need.hours)
 
-    def _stands(self, month: MonthRollup, days: Mapping[PrincipalDay, DayRollup]) -> bool:
+    def _stands(self, month: MonthRollup, days: Mapping[PrincipalDay, DayRollup], doubtful: set[date]) -> bool:
         """Return whether a month is of days that are asked for, and holds what they do."""
+        if month.days and not (self.span.holds(min(month.days)) and self.span.holds(max(month.days))):
+            return False
+        # Of other days nobody has changed the rollup since it was settled.
+        in_doubt = (PrincipalDay(day, month.owner) for day in doubtful if day in month.days)
         return all(
-            self.span.holds(day)
-            and (whose := PrincipalDay(day, month.owner)) not in self.loose
-            and (whose not in days or days[whose].digest == digest)
-            for day, digest in month.days.items()
+            whose not in self.loose and (whose not in days or days[whose].digest == month.days[whose.day])
+            for whose in in_doubt
         )
 
     def _all_days(self) -> set[date]:
@@ -150,30 +158,23 @@ class _Gathering:
     async def _read_days(self, days: dict[PrincipalDay, DayRollup], wanted: set[date]) -> None:
         """Read the rollups of whole days, runs of them at once, and of days at the edges with their hours."""
         runs = _runs(wanted, self._is_edge)
-        detail = self._detail()
-        with_hours = replace(detail, hours=True)
         found = await asyncio.gather(
-            *(
-                self.reads.days(first, last, self.owner, with_hours if self._is_edge(first) else detail)
-                for first, last in runs
-            )
+            *(self.reads.days(first, last, self.owner, self._detail_of(first)) for first, last in runs)
         )
         days.update({each.whose: each for run in found for each in run})
 
     async def _read_each(self, days: dict[PrincipalDay, DayRollup], wanted: Iterable[PrincipalDay]) -> None:
         """Read the rollups of some principals' days that are asked for and not read yet."""
         missing = [whose for whose in wanted if whose not in days and self.span.touches(whose.day)]
-        detail = self._detail()
-        found = await asyncio.gather(
-            *(
-                self.reads.day(whose, replace(detail, hours=detail.hours or self._is_edge(whose.day)))
-                for whose in missing
-            )
-        )
+        found = await asyncio.gather(*(self.reads.day(whose, self._detail_of(whose.day)) for whose in missing))
         days.update({each.whose: each for each in found})
 
     def _detail(self) -> Detail:
-        return Detail(hours=self.need.hours, sketches=self.need.percentiles)
+        need = self.need
+        return Detail(cells=need.cells or need.hours or need.percentiles, hours=need.hours, sketches=need.percentiles)
+
+    def _detail_of(self, day: date) -> Detail:
+        return replace(self._detail(), cells=True, hours=True) if self._is_edge(day) else self._detail()
 
     def _is_edge(self, day: date) -> bool:
         """Return whether a day's rollup may hold what is not asked for. None holds what has not begun yet."""

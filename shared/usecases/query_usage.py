@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from shared.domain.errors import PrincipalNotAllowed
 from shared.domain.principal import Principal
-from shared.domain.report_dimensions import Dimension
+from shared.domain.report_dimensions import NO_FILTERS, Dimension
 from shared.domain.usage_keys import Owner
 from shared.domain.usage_report import Arrangement, ReportShape, UsageFold, UsageReport
 from shared.domain.usage_span import UsageSpan
@@ -14,6 +14,8 @@ from shared.usecases.gather_usage import GatherUsage, Need
 
 # The app role whose holders see everybody's usage.
 READ_ALL_ROLE = "Usage.Read.All"
+# What is asked of usage without looking at what it was for.
+_OF_NO_CELL = {Dimension.PRINCIPAL, Dimension.DAY, Dimension.MONTH}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,7 @@ class QueryUsage:
 
     async def _fold(self, shape: ReportShape, span: UsageSpan, owner: Owner | None) -> UsageFold:
         fold = UsageFold(shape)
-        need = Need(days=Dimension.DAY in shape.by, hours=Dimension.HOUR in shape.by, percentiles=shape.percentiles)
+        need = _need(shape)
         async for part in self._gather(span, owner, need):
             fold.add(part)
         return fold
@@ -70,3 +72,12 @@ def _scope(query: UsageQuery, asker: Principal) -> Owner | None:
     if of != asking and READ_ALL_ROLE not in asker.roles:
         raise PrincipalNotAllowed(f"to see another's usage takes the app role {READ_ALL_ROLE}")
     return of
+
+
+def _need(shape: ReportShape) -> Need:
+    return Need(
+        cells=shape.has_shares or shape.filters != NO_FILTERS or not set(shape.by) <= _OF_NO_CELL,
+        days=Dimension.DAY in shape.by,
+        hours=Dimension.HOUR in shape.by,
+        percentiles=shape.percentiles,
+    )
