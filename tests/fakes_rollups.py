@@ -89,7 +89,7 @@ class FakeUnfoldedUsage:
             raise self.failure
         days: dict[PrincipalDay, LooseDay] = {}
         for entry in self._entries.all():
-            days.setdefault(entry.principal_day, LooseDay()).land(entry.row_key, None)
+            days.setdefault(entry.principal_day, LooseDay()).land(entry.row_key, None, "n")
         return Unfolded(served_at=self.now, days=days, notes=(), unsettled=self.unsettled)
 
     async def forget(self, unfolded: Unfolded, folded_before: Mapping[PrincipalDay, str]) -> None:

@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 # Long enough for a hundred calls a second to share a transaction, short beside a call.
 _TIDY_SECONDS = 1.0
+# Unique among the notes of some minutes.
+_NOTE_ID_LENGTH = 16
 # A record is audited within seconds of its end.
 _REMEMBERED_CALLS = 2_000
 
@@ -129,7 +131,7 @@ class LandedCalls:
     def _note(self, landed: Sequence[LandedCall]) -> TableEntity:
         entries = [each.entry for each in landed if each.entry is not None]
         changed = [each.key for each in landed if each.entry is None and each.key is not None]
-        return note_entity(note_place(self._worker_id, uuid4().hex), entries, changed)
+        return note_entity(note_place(self._worker_id, uuid4().hex[:_NOTE_ID_LENGTH]), entries, changed)
 
     async def _take_away(self, landed: Sequence[LandedCall]) -> None:
         open_calls = [delete(self._worker_id, each.open_call_id) for each in landed if each.open_call_id]

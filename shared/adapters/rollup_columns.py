@@ -29,10 +29,13 @@ ROLLUPS_TABLE = "rollups"
 # A row holds 1 MiB: so many columns each, and no more are ever read.
 _MOST_PARTS = 12
 _DIGEST_BYTES = 16
+# As many as a column holds. One that is left out has its day folded anew, once.
+_MOST_NOTES = 900
 _ALWAYS = (
     "PartitionKey",
     "RowKey",
     "folded_through",
+    "folded_notes",
     "days",
     "digest",
     "principal_name",
@@ -59,6 +62,7 @@ _Bins = list[tuple[int, int]]
 _cells = msgspec.json.Decoder(list[_StoredCell]).decode
 _hours = msgspec.json.Decoder(list[list[tuple[int, UsageTotals]]]).decode
 _durations = msgspec.json.Decoder(list[tuple[_Bins, _Bins]]).decode
+_notes = msgspec.json.Decoder(frozenset[str]).decode
 _settled = msgspec.json.Decoder(dict[date, str]).decode
 
 
@@ -89,7 +93,8 @@ def wanted_columns(detail: Detail) -> tuple[str, ...]:
 
 def day_rollup_entity(day: DayRollup) -> TableEntity:
     """Return the rollup of a principal's day as a row."""
-    properties = _properties(day.rollup) | {"folded_through": day.folded_through}
+    notes = _json(sorted(day.folded_notes)[:_MOST_NOTES])
+    properties = _properties(day.rollup) | {"folded_through": day.folded_through, "folded_notes": notes}
     return _entity(day_partition(day.whose.day), day.whose.owner, properties)
 
 
@@ -106,6 +111,7 @@ def day_rollup(row: Mapping[str, Any], version: str, detail: Detail) -> DayRollu
         whose=PrincipalDay(date.fromisoformat(row["PartitionKey"]), _owner(row)),
         rollup=_rollup(row, detail),
         folded_through=row.get("folded_through", ""),
+        folded_notes=_notes(row.get("folded_notes", "[]")),
         digest=row.get("digest", ""),
         version=version,
     )

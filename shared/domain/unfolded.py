@@ -8,7 +8,7 @@ ceases to be open. So whoever reads open calls first and notes after them misses
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -30,27 +30,56 @@ class Note:
     entries: Sequence[UsageEntry]
     changed: Sequence[tuple[str, str]]
 
+    @property
+    def note_id(self) -> str:
+        """What no other note is called."""
+        return self.place[1].rpartition("-")[2]
+
+
+@dataclass(slots=True)
+class LandedRow:
+    """A record that has landed: what it says, None where that has to be read; and which notes tell of it."""
+
+    entry: UsageEntry | None
+    notes: set[str]
+
 
 @dataclass(slots=True)
 class LooseDay:
     """What of a principal's day may not be in its rollup, by row keys."""
 
     pending: set[str] = field(default_factory=set)
-    landed: dict[str, UsageEntry | None] = field(default_factory=dict)
+    landed: dict[str, LandedRow] = field(default_factory=dict)
 
-    def land(self, row_key: str, entry: UsageEntry | None) -> None:
-        """Note a record. What is told in two ways has to be read."""
-        self.landed[row_key] = entry if self.landed.get(row_key, entry) == entry else None
+    def land(self, row_key: str, entry: UsageEntry | None, note_id: str) -> None:
+        """Take in that a record has landed. What is told in two ways has to be read."""
+        row = self.landed.get(row_key)
+        if row is None:
+            self.landed[row_key] = LandedRow(entry, {note_id})
+            return
+        row.notes.add(note_id)
+        row.entry = entry if row.entry == entry else None
 
-    def is_behind(self, folded_through: str) -> bool:
-        """Return whether anything is where the rollup has been already, so that it may be wrong."""
-        return any(key <= folded_through for keys in (self.pending, self.landed) for key in keys)
+    def notes_until(self, row_key: str) -> list[str]:
+        """Return which notes tell of records up to a row key."""
+        return sorted({note for key, row in self.landed.items() if key <= row_key for note in row.notes})
 
-    def tail(self) -> list[UsageEntry] | None:
-        """Return what has landed, in the order of keys; None where only the table knows."""
-        entries = [entry for _, entry in sorted(self.landed.items()) if entry is not None]
+    def is_behind(self, folded_through: str, folded_notes: Set[str]) -> bool:
+        """
+        Return whether anything is where a rollup has been already, and may not be in it.
+
+        `folded_notes` are those the rollup knew of when it was there last.
+        """
+        return any(key <= folded_through for key in self.pending) or any(
+            key <= folded_through and not row.notes <= folded_notes for key, row in self.landed.items()
+        )
+
+    def tail(self, folded_through: str) -> list[UsageEntry] | None:
+        """Return what has landed behind a rollup's end, in the order of keys; None where only the table knows."""
+        rows = [row.entry for key, row in sorted(self.landed.items()) if key > folded_through]
+        entries = [entry for entry in rows if entry is not None]
         # What is pending may have landed by now, or have replaced what had.
-        return None if self.pending or len(entries) < len(self.landed) else entries
+        return None if self.pending or len(entries) < len(rows) else entries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +110,9 @@ class Unfolded:
             days[partition].pending.add(row_key)
         for note in notes:
             for entry in note.entries:
-                days[entry.partition].land(entry.row_key, entry)
+                days[entry.partition].land(entry.row_key, entry, note.note_id)
             for partition, row_key in note.changed:
-                days[partition].land(row_key, None)
+                days[partition].land(row_key, None, note.note_id)
         by_day = {PrincipalDay.of_partition(partition): day for partition, day in days.items()}
         return cls(served_at=served_at, days=by_day, notes=notes, unsettled=unsettled)
 

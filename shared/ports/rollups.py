@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
@@ -30,7 +30,8 @@ EVERYTHING = Detail(cells=True, hours=True, sketches=True)
 @dataclass(slots=True, kw_only=True)
 class DayRollup:
     """
-    The rollup of a principal's day, and all records up to `folded_through`, a row key, are in it.
+    The rollup of a principal's day, and all records up to `folded_through`, a row key, are in it: as far as its
+    last fold could know, which had read `folded_notes`.
 
     `digest` names what is in it; `version` is the row's, empty where there is none yet.
     """
@@ -38,6 +39,7 @@ class DayRollup:
     whose: PrincipalDay
     rollup: Rollup = field(default_factory=Rollup)
     folded_through: str = ""
+    folded_notes: Set[str] = frozenset()
     digest: str = ""
     version: str = ""
 

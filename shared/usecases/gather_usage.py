@@ -188,7 +188,7 @@ class _Gathering:
         whose, loose = day.whose, self.loose.get(day.whose)
         row_from, row_before = self.span.row_bounds(whose.day)
         is_edge = self._is_edge(whose.day)
-        if (loose and loose.is_behind(day.folded_through)) or (is_edge and self.need.percentiles):
+        if (loose and loose.is_behind(day.folded_through, day.folded_notes)) or (is_edge and self.need.percentiles):
             return Rollup.of(await self.reads.records(whose, row_from, row_before))
         rollup = await self._within(day, row_from, row_before) if is_edge else day.rollup
         for entry in await self._tail(day, loose, row_from, row_before) if loose else ():
@@ -197,7 +197,7 @@ class _Gathering:
 
     async def _tail(self, day: DayRollup, loose: LooseDay, row_from: str, row_before: str) -> list[UsageEntry]:
         """Return the records behind a rollup's end."""
-        tail = loose.tail()
+        tail = loose.tail(day.folded_through)
         if tail is None:
             return await self.reads.records(day.whose, row_from, row_before, day.folded_through)
         return [entry for entry in tail if row_from <= entry.row_key < row_before]

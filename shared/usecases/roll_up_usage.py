@@ -61,7 +61,7 @@ class RollUpUsage:
         async with self._slots:
             kept = await self._rollups.day(whose)
             day = kept
-            if loose.is_behind(kept.folded_through):
+            if loose.is_behind(kept.folded_through, kept.folded_notes):
                 # Something has landed where we have been, or has changed there. Begin anew, and go at least as
                 # far: what lies there is noted no more.
                 day = DayRollup(whose=whose, version=kept.version)
@@ -71,6 +71,7 @@ class RollUpUsage:
                     day.rollup.add(entry)
                     day.folded_through = entry.row_key
             day.folded_through = max(day.folded_through, kept.folded_through)
+            day.folded_notes = frozenset(loose.notes_until(day.folded_through))
             (is_kept,) = await self._rollups.keep([day])
             return before if is_kept else None
 

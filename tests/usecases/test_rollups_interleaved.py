@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from shared.adapters import landed_calls
@@ -229,6 +230,12 @@ class Interleaving:
             await self.reports.roll_up_usage()()
 
 
+def cells_in(tables: MemoryTables) -> dict[tuple[str, str], dict[str, object]]:
+    """All that rollups say, but for which notes they had read."""
+    bodies = {key: msgspec.json.decode(body) for key, body in tables.bodies(ROLLUPS_TABLE).items()}
+    return {key: {name: cell for name, cell in body.items() if name != "folded_notes"} for key, body in bodies.items()}
+
+
 def assert_same(answer: UsageReport, expected: UsageReport) -> None:
     assert answer.totals == expected.totals
     assert answer.rows == expected.rows
@@ -259,12 +266,12 @@ async def test_a_rebuild_makes_the_same_cells_byte_by_byte() -> None:
         interleaving = Interleaving(seed)
         await interleaving.run()
         await interleaving.come_to_rest()
-        before = interleaving.tables.bodies(ROLLUPS_TABLE)
+        before = cells_in(interleaving.tables)
         await interleaving.reports.rebuild_rollups()(NOVEMBER.first_day, NOVEMBER.last_day)
         await interleaving.reports.roll_up_usage()()
 
         assert before
-        assert interleaving.tables.bodies(ROLLUPS_TABLE) == before, seed
+        assert cells_in(interleaving.tables) == before, seed
 
 
 async def test_totals_hold_where_there_are_more_kinds_of_calls_than_cells(monkeypatch: pytest.MonkeyPatch) -> None:
