@@ -108,13 +108,15 @@ class LandedCalls:
         while self._landed:
             await self._wait_for_company()
             landed, self._landed = self._landed, []
-            if await _all_done("unfolded.not_noted", map(self._notes.submit, self._note_writes(landed))):
+            failures = await _failures(map(self._notes.submit, self._note_writes(landed)))
+            if not failures:
                 await self._take_away(landed)
-            elif self._closing.is_set():
+                continue
+            logger.warning("unfolded.not_noted", extra=_facts(failures))
+            if self._closing.is_set():
                 # Their open calls stay for the sweeper, and their holds for the fold: both find them ended.
                 return
-            else:
-                self._landed = landed + self._landed
+            self._landed = landed + self._landed
 
     async def _wait_for_company(self) -> None:
         try:
@@ -136,16 +138,17 @@ class LandedCalls:
     async def _take_away(self, landed: Sequence[LandedCall]) -> None:
         open_calls = [delete(self._worker_id, each.open_call_id) for each in landed if each.open_call_id]
         held = [delete(self._worker_id, f"{HELD_PREFIX}{each.held_id}") for each in landed if each.held_id]
-        await asyncio.gather(
-            _all_done("opencalls.not_deleted", map(self._deletes.submit, open_calls)),
-            _all_done("unfolded.not_deleted", map(self._notes.submit, held)),
-        )
+        if failures := await _failures(map(self._deletes.submit, open_calls)):
+            logger.warning("opencalls.not_deleted", extra=_facts(failures))
+        if failures := await _failures(map(self._notes.submit, held)):
+            logger.warning("unfolded.not_deleted", extra=_facts(failures))
 
 
-async def _all_done(event: str, writes: Iterable[asyncio.Future[None]]) -> bool:
-    """Return whether all writes were done; that they were not is logged."""
+async def _failures(writes: Iterable[asyncio.Future[None]]) -> list[Exception]:
+    """Return why writes were not done, when all are over."""
     results = await asyncio.gather(*writes, return_exceptions=True)
-    failures = [result for result in results if isinstance(result, Exception)]
-    if failures:
-        logger.warning(event, extra={"rows": len(failures), "reason": str(failures[0])})
-    return not failures
+    return [result for result in results if isinstance(result, Exception)]
+
+
+def _facts(failures: list[Exception]) -> dict[str, object]:
+    return {"rows": len(failures), "reason": str(failures[0])}

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from shared.domain.duration_sketch import DurationSketch
-from shared.domain.principal import PrincipalKind
 from shared.domain.usage_entry import UsageEntry
 from shared.domain.usage_keys import row_hour
 from shared.domain.usage_totals import UsageTotals
@@ -71,7 +70,7 @@ class Rollup:
     cells: dict[CellKey, Cell] = field(default_factory=dict)
     named_by: str = ""
     principal_name: str = ""
-    principal_kind: str = PrincipalKind.USER
+    principal_kind: str = ""
 
     @classmethod
     def of(cls, entries: Iterable[UsageEntry]) -> Rollup:
@@ -87,7 +86,7 @@ class Rollup:
         if entry.row_key >= self.named_by:
             self.named_by = entry.row_key
             self.principal_name = entry.principal_name or ""
-            self.principal_kind = entry.principal_kind
+            self.principal_kind = entry.principal_kind.value
 
     def merge(self, other: Rollup) -> None:
         """Add the rollup of another day, the next in time. Hours are left behind."""
