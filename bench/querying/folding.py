@@ -40,13 +40,18 @@ class Folding:
     totals_equal: bool
 
 
-async def measure_folding(records: int, folder: Path) -> Folding:
-    """Write records, read them with the SDK, fold them, and compare."""
+async def measure_folding(records: int, folder: Path, *, meanwhile: Callable[[], None]) -> Folding:
+    """
+    Write records, read them with the SDK, fold them, and compare.
+
+    `meanwhile` returns when nothing else runs any more, and it can be measured.
+    """
     async with running_store() as store:
         print(f"writing {records:,} records", flush=True)
         await store.write(USAGE_TABLE, _writes(records))
-        days = sorted(await store.rollups.entries.principal_days(MONTH.date(), MONTH.date()))
+        meanwhile()
         print("reading them with the SDK, and folding them", flush=True)
+        days = sorted(await store.rollups.entries.principal_days(MONTH.date(), MONTH.date()))
         some = days[::_READ_WITH_SDK]
         sdks = len(some) * _RECORDS_OF_ONE / await _seconds(lambda: _read_with_sdk(store.service, some))
         ours = records / await _fold(store, days)

@@ -56,13 +56,12 @@ class MonthQuery:
     totals_equal: bool
 
 
-async def measure_month(records: int, behind: int, folder: Path) -> MonthQuery:
-    """Keep the rollups of so many records, write those that are not folded, and ask."""
-    made = _Month(records - behind, random.Random(records))
+async def measure_month(made: Month, behind: int, folder: Path) -> MonthQuery:
+    """Keep the rollups of a month, write those records that are not folded, and ask."""
     async with running_store() as store:
-        print(f"folding {records - behind:,} records into rollups, and {behind:,} to come", flush=True)
-        await store.write(ROLLUPS_TABLE, made.days())
-        await store.write(ROLLUPS_TABLE, made.months())
+        print(f"asking for a month of {made.records + behind:,} records", flush=True)
+        await store.write(ROLLUPS_TABLE, made.day_writes)
+        await store.write(ROLLUPS_TABLE, made.month_writes)
         await store.rollups.unfolded.unsettle(_LAST_DAY.date())
         await _write_unfolded(store, made, behind)
         # What this process has made is not what a worker has its garbage collector look through.
@@ -74,32 +73,24 @@ async def measure_month(records: int, behind: int, folder: Path) -> MonthQuery:
     return MonthQuery(query_s=statistics.median(seconds), totals_equal=found == made.straight_sums(folder))
 
 
-class _Month:
-    """Records of a month: which of the different days each principal had on each."""
+class Month:
+    """Records of a month, folded: which of the different days each principal had on each, and rows of rollups."""
 
-    def __init__(self, records: int, chance: random.Random) -> None:
-        self._chance = chance
-        self._records_of_day, self._more = divmod(records, PRINCIPALS * DAYS)
+    def __init__(self, records: int) -> None:
+        """Fold so many records, each for itself; of the last day those until the evening."""
+        self._chance = random.Random(records)
+        self._records_of_day = records // (PRINCIPALS * DAYS)
+        self.records = self._records_of_day * PRINCIPALS * DAYS
         self._sequences = [self._a_day() for _ in range(_DIFFERENT_DAYS)]
-        self._entries = [[read_entry(upsert(usage_entity(record)).body) for record in day] for day in self._sequences]
         self._drawn = {
-            (principal, day): chance.randrange(_DIFFERENT_DAYS)
+            (principal, day): self._chance.randrange(_DIFFERENT_DAYS)
             for day in range(DAYS)
             for principal in range(PRINCIPALS)
         }
-        self._months = [MonthRollup(month=MONTH.date(), owner=_owner(number)) for number in range(PRINCIPALS)]
         self.unfolded: list[UsageRecord] = []
-
-    def days(self) -> Iterator[TableWrite]:
-        """Yield the rollups of all days, and add them up."""
-        for day in range(DAYS):
-            for principal in range(PRINCIPALS):
-                yield upsert(day_rollup_entity(self._day_rollup(principal, day)))
-
-    def months(self) -> Iterator[TableWrite]:
-        """Yield the rollups of the month: of all days but the last, which is not settled."""
-        for month in self._months:
-            yield upsert(month_rollup_entity(month))
+        months = [MonthRollup(month=MONTH.date(), owner=_owner(number)) for number in range(PRINCIPALS)]
+        self.day_writes = list(self._day_writes(months))
+        self.month_writes = [upsert(month_rollup_entity(month)) for month in months]
 
     def draw_unfolded(self, count: int) -> list[UsageRecord]:
         """Return records of the last day's evening."""
@@ -141,22 +132,19 @@ class _Month:
         step = _FOLDED_UNTIL / max(count, 1)
         return [some_call(self._chance, 0, MONTH + step * number) for number in range(count)]
 
-    def _day_rollup(self, principal: int, day: int) -> DayRollup:
-        begun_on = (MONTH + timedelta(days=day)).date()
-        entries = self._entries[self._drawn[principal, day]]
-        rollup = Rollup.of(entries)
-        _rename(rollup, principal, begun_on, entries)
-        made = DayRollup(
-            whose=PrincipalDay(begun_on, _owner(principal)),
-            rollup=rollup,
-            folded_through=rollup.named_by,
-            digest=digest_of(rollup),
-        )
-        if day < DAYS - 1:
-            month = self._months[principal]
-            month.rollup.merge(rollup)
-            month.days = {**month.days, begun_on: made.digest}
-        return made
+    def _day_writes(self, months: list[MonthRollup]) -> Iterator[TableWrite]:
+        """Yield the rollups of all days, and add them up: all but the last, which is not settled."""
+        entries = [[read_entry(upsert(usage_entity(record)).body) for record in day] for day in self._sequences]
+        for (principal, day), drawn in self._drawn.items():
+            begun_on = (MONTH + timedelta(days=day)).date()
+            rollup = Rollup.of(entries[drawn])
+            _rename(rollup, principal, begun_on, entries[drawn])
+            whose = PrincipalDay(begun_on, _owner(principal))
+            yield upsert(day_rollup_entity(DayRollup(whose=whose, rollup=rollup, folded_through=rollup.named_by)))
+            if day < DAYS - 1:
+                month = months[principal]
+                month.rollup.merge(rollup)
+                month.days = {**month.days, begun_on: digest_of(rollup)}
 
 
 def _owner(principal: int) -> Owner:
@@ -169,7 +157,7 @@ def _rename(rollup: Rollup, principal: int, day: date, entries: list[UsageEntry]
     rollup.named_by = f"{day:%Y%m%d}{entries[-1].row_key[8:]}"
 
 
-async def _write_unfolded(store: Store, made: _Month, behind: int) -> None:
+async def _write_unfolded(store: Store, made: Month, behind: int) -> None:
     """Write them as a worker does."""
     ledger = TableUsageLedger(store.transactions, worker_id="0c0c", lease_seconds=90)
     records = made.draw_unfolded(behind)
