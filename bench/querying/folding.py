@@ -40,7 +40,7 @@ class Folding:
     totals_equal: bool
 
 
-async def measure_folding(records: int, folder: Path, *, meanwhile: Callable[[], None]) -> Folding:
+async def measure_folding(records: int, folder: Path, *, meanwhile: Callable[[], object]) -> Folding:
     """
     Write records, read them with the SDK, fold them, and compare.
 
