@@ -30,13 +30,15 @@ class MemoryTables:
     """
     Fulfils Transactions and TablePages. Let `now` be the service's time.
 
-    `step` is called before each request is done and after it: it may raise, or let others go first.
+    `step` is called before each request is done and after it, and may raise; `turns` says how often others go
+    first.
     """
 
     now: datetime = datetime(2026, 11, 23, 12, tzinfo=UTC)
     rows: dict[_Key, _Stored] = field(default_factory=dict)
     versions: int = 0
     step: Callable[[str], object] = lambda what: None
+    turns: Callable[[], int] = lambda: 1
     requests: list[str] = field(default_factory=list)
 
     async def commit(self, table: str, writes: Sequence[TableWrite], *, deadline: float) -> Refusal | None:
@@ -74,7 +76,8 @@ class MemoryTables:
     async def _turn(self, what: str) -> None:
         self.requests.append(what)
         self.step(what)
-        await asyncio.sleep(0)
+        for _ in range(self.turns()):
+            await asyncio.sleep(0)
 
     def _against(self, table: str, write: TableWrite) -> tuple[int, str] | None:
         stored = self.rows.get((table, write.partition_key, write.row_key))

@@ -69,7 +69,8 @@ class Interleaving:
     def __init__(self, seed: int, shapes: Sequence[tuple[Dimension, ...]] = SHAPES) -> None:
         self.shapes = shapes
         self.chance = random.Random(seed)
-        self.tables = MemoryTables()
+        # Some requests take much longer than others.
+        self.tables = MemoryTables(turns=lambda: self.chance.choice([0, 1, 1, 2, 9]))
         self.workers = [Worker(self.tables, "a0"), Worker(self.tables, "b0")]
         self.dead: list[Worker] = []
         self.reports = rollups_over(self.tables, self.tables)
