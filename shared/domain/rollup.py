@@ -112,10 +112,6 @@ class Rollup:
                     of_hours.totals.merge(totals)
         return part
 
-    def has_calls_in(self, hour: int) -> bool:
-        """Return whether anything was used in this hour of the day."""
-        return any(hour in cell.hours for cell in self.cells.values())
-
     def totals(self) -> UsageTotals:
         """Return the sums over all cells."""
         totals = UsageTotals()

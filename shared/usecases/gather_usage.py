@@ -218,9 +218,12 @@ def _edges(day: date, hours: range, row_from: str, row_before: str) -> list[tupl
     """Return the row keys between which the parts of hours lie, before and behind the whole ones."""
     if not hours:
         return [(row_from, row_before)]
-    start = f"{day:%Y%m%d}T"
-    first, end = f"{start}{hours.start:02}", f"{start}{hours.stop:02}"
-    return [(row_from, first), (end, row_before)]
+    return [(row_from, _hour_key(day, hours.start)), (_hour_key(day, hours.stop), row_before)]
+
+
+def _hour_key(day: date, hour: int) -> str:
+    """Return what the row keys of an hour begin with or come after, of the 24th too, which is behind the day."""
+    return f"{day:%Y%m%d}T{hour:02}0000.000000Z"
 
 
 def _runs(days: set[date], is_edge: Callable[[date], bool]) -> list[tuple[date, date]]:
