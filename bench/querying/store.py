@@ -13,10 +13,13 @@ from azure.data.tables.aio import TableServiceClient
 
 from local.azurite import running_azurite
 from local.errors import WorkbenchError
+from shared.adapters.rollup_columns import ROLLUPS_TABLE
 from shared.adapters.system_clock import SystemClock
 from shared.adapters.table_authorization import TableEndpoint
 from shared.adapters.table_transactions import TableTransactions
 from shared.adapters.table_wire import TableWrite
+from shared.adapters.unfolded_columns import UNFOLDED_TABLE
+from shared.adapters.usage_columns import OPEN_CALLS_TABLE, USAGE_TABLE
 from shared.bootstrap.rolling_up import UsageRollups
 from shared.domain.table_entity import MAX_BATCH_ENTITIES
 
@@ -64,5 +67,7 @@ async def running_store() -> AsyncIterator[Store]:
                 clock=clock,
                 jitter=random.random,
             )
+            for table in (USAGE_TABLE, OPEN_CALLS_TABLE, UNFOLDED_TABLE, ROLLUPS_TABLE):
+                await service.create_table_if_not_exists(table)
             rollups = UsageRollups.over(endpoint, session, transactions, clock)
             yield Store(service=service, transactions=transactions, rollups=rollups)

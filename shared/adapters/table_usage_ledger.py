@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from shared.adapters.group_commit import GroupCommit, Transactions
 from shared.adapters.landed_calls import LandedCall, LandedCalls
 from shared.adapters.table_usage_entries import read_entry
-from shared.adapters.table_wire import TableWrite, insert, upsert
+from shared.adapters.table_wire import TableWrite, delete, insert, upsert
 from shared.adapters.table_worker_heartbeat import TableWorkerHeartbeat
-from shared.adapters.usage_columns import OPEN_CALLS_TABLE, USAGE_TABLE, open_call_entity, usage_entity
+from shared.adapters.usage_columns import OPEN_CALLS_TABLE, USAGE_TABLE, open_call_entity, usage_entity, usage_keys
 from shared.domain.usage_entry import UsageEntry
 from shared.domain.usage_record import OpenCall, UsageRecord
 
@@ -98,6 +98,15 @@ class TableUsageLedger:
         """
         # Which of the two it is that stands there, only the table knows.
         await self._land(insert(usage_entity(record)), record.call.call_id, None)
+
+    async def withdraw(self, record: UsageRecord) -> None:
+        """
+        Take a record away again; one that is not there is as good.
+
+        Raises:
+            StorageUnavailable, StorageRejected
+        """
+        await self._land(delete(*usage_keys(record.call)), record.call.call_id, None)
 
     async def close(self) -> None:
         """Return when all writes have been done or have failed. Never raises."""

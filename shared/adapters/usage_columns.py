@@ -36,14 +36,20 @@ _E = TypeVar("_E", bound=Enum)
 _Columns = dict[str, Value | None]
 
 
+def usage_keys(call: OpenCall) -> tuple[str, str]:
+    """Return the partition and the row key of a call in `usage`."""
+    day = call.begun_at.astimezone(UTC).date()
+    partition = usage_partition(day, call.principal.tenant_id, call.principal.object_id)
+    return partition, usage_row(call.begun_at, call.call_id)
+
+
 def usage_entity(record: UsageRecord) -> TableEntity:
     """Return a record as a row of `usage`."""
-    call, principal = record.call, record.call.principal
-    day = call.begun_at.astimezone(UTC).date()
+    partition_key, row_key = usage_keys(record.call)
     return TableEntity(
-        partition_key=usage_partition(day, principal.tenant_id, principal.object_id),
-        row_key=usage_row(call.begun_at, call.call_id),
-        properties=_known(_call_columns(call) | _end_columns(record)),
+        partition_key=partition_key,
+        row_key=row_key,
+        properties=_known(_call_columns(record.call) | _end_columns(record)),
     )
 
 

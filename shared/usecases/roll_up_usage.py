@@ -70,7 +70,10 @@ class RollUpUsage:
                 for entry in page:
                     day.rollup.add(entry)
                     day.folded_through = entry.row_key
-            day.folded_through = max(day.folded_through, kept.folded_through)
+            # As far as anything is noted, also where that has been withdrawn: of two notes of it one may be
+            # forgotten before the other.
+            noted = (row_key for row_key in loose.landed if row_key < before)
+            day.folded_through = max(day.folded_through, kept.folded_through, *noted)
             day.folded_notes = frozenset(loose.notes_until(day.folded_through))
             (is_kept,) = await self._rollups.keep([day])
             return before if is_kept else None

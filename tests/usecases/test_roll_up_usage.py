@@ -157,6 +157,22 @@ async def test_a_fold_killed_before_it_forgot_goes_on_from_there(rollups: UsageR
     assert tables.requests.count("read usage") == 1
 
 
+async def test_a_record_that_was_withdrawn_is_not_told_by_a_note_that_is_left(
+    rollups: UsageRollups, tables: MemoryTables
+) -> None:
+    """Two notes tell of it, that it landed and that it went; a fold is killed when it has forgotten one of them."""
+    await use(tables, call("1", tokens=5))
+    landed = {key: row for key, row in tables.rows.items() if key[0] == UNFOLDED_TABLE}
+    other = Worker(tables, "0b")
+    await other.ledger.withdraw(call("1", tokens=5))
+    await other.ledger.close()
+    await rollups.roll_up_usage()()
+    tables.rows |= landed
+
+    await assert_exact(rollups, tables)
+    assert entries_in(tables) == []
+
+
 async def test_a_day_that_is_over_is_brought_into_its_month(rollups: UsageRollups, tables: MemoryTables) -> None:
     """After an hour, when most that began on it has ended."""
     await use(tables, call("1", tokens=5))
