@@ -15,15 +15,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import multiprocessing
 import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor, wait
 from pathlib import Path
 
 from bench.querying.folding import Folding, measure_folding
-from bench.querying.month import Month, MonthQuery, measure_month
+from bench.querying.month import MonthQuery, measure_month
 
 FULL_RECORDS, FULL_BEHIND, FULL_FOLDED = 10_000_000, 5_000, 200_000
 QUICK_RECORDS, QUICK_BEHIND, QUICK_FOLDED = 500_000, 500, 10_000
@@ -54,19 +52,11 @@ def main() -> int:
 
 
 async def _measure(records: int, behind: int, folded: int) -> tuple[Folding, MonthQuery, MonthQuery]:
-    """Fold months in a process of their own while the emulator takes records; nothing is timed meanwhile."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn")) as processes,
-    ):
-        whole, tenth = (
-            processes.submit(Month, records - behind),
-            processes.submit(Month, (records - behind) // 10),
-        )
-        folding = await measure_folding(folded, Path(folder), meanwhile=lambda: wait([whole, tenth]))
-        of_whole = await measure_month(whole.result(), behind, Path(folder))
-        of_tenth = await measure_month(tenth.result(), behind // 10, Path(folder))
-    return folding, of_whole, of_tenth
+    with tempfile.TemporaryDirectory() as folder:
+        folding = await measure_folding(folded, Path(folder))
+        whole = await measure_month(records, behind, Path(folder))
+        tenth = await measure_month(records // 10, behind // 10, Path(folder))
+    return folding, whole, tenth
 
 
 def _print(folding: Folding, whole: MonthQuery, tenth: MonthQuery, records: int) -> None:

@@ -56,10 +56,11 @@ class MonthQuery:
     totals_equal: bool
 
 
-async def measure_month(made: Month, behind: int, folder: Path) -> MonthQuery:
-    """Keep the rollups of a month, write those records that are not folded, and ask."""
+async def measure_month(records: int, behind: int, folder: Path) -> MonthQuery:
+    """Keep the rollups of so many records, write those that are not folded, and ask."""
+    print(f"folding {records - behind:,} records into the rollups of a month, and {behind:,} to come", flush=True)
+    made = Month(records - behind)
     async with running_store() as store:
-        print(f"asking for a month of {made.records + behind:,} records", flush=True)
         await store.write(ROLLUPS_TABLE, made.day_writes)
         await store.write(ROLLUPS_TABLE, made.month_writes)
         await store.rollups.unfolded.unsettle(_LAST_DAY.date())
@@ -77,10 +78,9 @@ class Month:
     """Records of a month, folded: which of the different days each principal had on each, and rows of rollups."""
 
     def __init__(self, records: int) -> None:
-        """Fold so many records, each for itself; of the last day those until the evening."""
+        """Fold so many records or some more, each for itself; of the last day those until the evening."""
         self._chance = random.Random(records)
-        self._records_of_day = records // (PRINCIPALS * DAYS)
-        self.records = self._records_of_day * PRINCIPALS * DAYS
+        self._records_of_day = -(-records // (PRINCIPALS * DAYS))
         self._sequences = [self._a_day() for _ in range(_DIFFERENT_DAYS)]
         self._drawn = {
             (principal, day): self._chance.randrange(_DIFFERENT_DAYS)
