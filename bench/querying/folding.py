@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 from azure.data.tables.aio import TableServiceClient
 
@@ -19,7 +20,6 @@ from bench.querying.store import Store, running_store
 from bench.querying.straight_sum import report_sums, summed_by_principal
 from shared.adapters.parquet_format import ParquetFormat
 from shared.adapters.table_usage_entries import ENTRY_COLUMNS
-from shared.adapters.table_usage_records import TableUsageRecords
 from shared.adapters.table_wire import TableWrite, upsert
 from shared.adapters.usage_columns import USAGE_TABLE, usage_entity
 from shared.domain.usage_keys import PrincipalDay
@@ -58,23 +58,28 @@ async def measure_folding(records: int, folder: Path) -> Folding:
 
 
 async def _measure_table(records: int, chance: random.Random, folder: Path) -> Folding:
+    path = folder / "records.parquet"
     async with running_store() as store:
-        await store.write(USAGE_TABLE, _writes(records, chance))
+        with path.open("wb") as file:
+            await store.write(USAGE_TABLE, _writes(records, chance, file))
         days = sorted(await store.rollups.entries.principal_days(MONTH.date(), MONTH.date()))
         some = days[::_READ_WITH_SDK]
         sdks = len(some) * _RECORDS_OF_ONE / await _seconds(lambda: _read_with_sdk(store.service, some))
         ours = records / await _fold(store, days)
-        path = folder / "records.parquet"
-        await _export(store, path)
         folded = await report_sums(store.rollups.query_usage(), WHOLE_MONTH)
     return Folding(ours=ours, sdks=sdks, totals_equal=folded == summed_by_principal(path))
 
 
-def _writes(records: int, chance: random.Random) -> Iterator[TableWrite]:
+def _writes(records: int, chance: random.Random, file: BinaryIO) -> Iterator[TableWrite]:
+    """Yield records as writes, and put them into a file as an export does."""
+    encoder = ParquetFormat().begin(USAGE_COLUMNS)
     for principal in range(records // _RECORDS_OF_ONE):
         for number in range(_RECORDS_OF_ONE):
             begun_at = MONTH + timedelta(days=1) * (number / _RECORDS_OF_ONE)
-            yield upsert(usage_entity(some_call(chance, principal, begun_at)))
+            record = some_call(chance, principal, begun_at)
+            file.write(encoder.add([usage_row(record)]))
+            yield upsert(usage_entity(record))
+    file.write(encoder.finish())
 
 
 async def _seconds(work: Callable[[], Awaitable[object]]) -> float:
@@ -99,12 +104,3 @@ async def _read_with_sdk(service: TableServiceClient, days: list[PrincipalDay]) 
 async def _fold(store: Store, days: list[PrincipalDay]) -> float:
     await store.rollups.unfolded.mark_changed(days)
     return await _seconds(store.rollups.roll_up_usage())
-
-
-async def _export(store: Store, path: Path) -> None:
-    """Write the records as an export has them."""
-    encoder = ParquetFormat().begin(USAGE_COLUMNS)
-    with path.open("wb") as file:
-        async for page in TableUsageRecords(store.service).between(MONTH, MONTH + timedelta(days=1)):
-            file.write(encoder.add([usage_row(record) for record in page]))
-        file.write(encoder.finish())
