@@ -18,7 +18,7 @@ import msgspec
 from shared.adapters.text_columns import column_names, packed_columns, text_columns, text_of, unpacked
 from shared.domain.duration_sketch import DurationSketch
 from shared.domain.pricing import decimal_text
-from shared.domain.rollup import Cell, CellKey, Rollup
+from shared.domain.rollup import OF_NOTHING_IN_PARTICULAR, Cell, CellKey, Rollup
 from shared.domain.table_entity import Int64, TableEntity, Value, storable_text
 from shared.domain.usage_keys import Owner, PrincipalDay
 from shared.domain.usage_totals import TOTAL_COLUMNS, UsageTotals
@@ -42,8 +42,6 @@ _ALWAYS = (
     "principal_kind",
     "named_by",
 )
-# Where the cells are not read, all sums are those of one.
-_OF_NOTHING_IN_PARTICULAR = CellKey("", "", "", "", "")
 
 
 class _StoredCell(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -192,7 +190,7 @@ def _bins(sketch: DurationSketch) -> _Bins:
 
 def _rollup(row: Mapping[str, Any], detail: Detail) -> Rollup:
     return Rollup(
-        cells=_read_cells(row, detail) if detail.cells else {_OF_NOTHING_IN_PARTICULAR: Cell(totals=_read_sums(row))},
+        cells=_read_cells(row, detail) if detail.cells else {OF_NOTHING_IN_PARTICULAR: Cell(totals=_read_sums(row))},
         named_by=row.get("named_by", ""),
         principal_name=row.get("principal_name", ""),
         principal_kind=row.get("principal_kind", ""),

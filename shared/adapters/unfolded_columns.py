@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from shared.adapters.text_columns import text_columns, text_of
+from shared.adapters.text_columns import packed_columns, unpacked
 from shared.domain.table_entity import TableEntity
 from shared.domain.unfolded import Note
 from shared.domain.usage_entry import UsageEntry
@@ -37,10 +37,10 @@ def held_entity(worker_id: str, held_id: str, partition: str, row_key: str) -> T
 def note_entity(
     place: tuple[str, str], entries: Sequence[UsageEntry], changed: Sequence[tuple[str, str]]
 ) -> TableEntity:
-    """Return records that have landed as a row."""
+    """Return records that have landed as a row: compressed, for a report reads all that have since the last fold."""
     properties = {
-        **(text_columns("entries", _json(entries)) if entries else {}),
-        **(text_columns("changed", _json(changed)) if changed else {}),
+        **(packed_columns("entries", msgspec.json.encode(entries)) if entries else {}),
+        **(packed_columns("changed", msgspec.json.encode(changed)) if changed else {}),
     }
     return TableEntity(partition_key=place[0], row_key=place[1], properties=properties)
 
@@ -57,14 +57,10 @@ def day_entity(day: date) -> TableEntity:
 
 def note(row: Mapping[str, Any], version: str) -> Note:
     """Return a row as the note it is. Raises ValueError."""
-    entries, changed = text_of(row, "entries"), text_of(row, "changed")
+    entries, changed = unpacked(row, "entries"), unpacked(row, "changed")
     return Note(
         place=(row["PartitionKey"], row["RowKey"]),
         version=version,
         entries=_entries(entries) if entries else [],
         changed=_keys(changed) if changed else [],
     )
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()

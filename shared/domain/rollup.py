@@ -29,6 +29,10 @@ class CellKey(NamedTuple):
     label: str
 
 
+# Where the cells are not read, all sums are those of one.
+OF_NOTHING_IN_PARTICULAR = CellKey("", "", "", "", "")
+
+
 @dataclass(slots=True)
 class Cell:
     """The sums of one cell. Only rollups of days know hours (of the day, in UTC)."""
@@ -83,10 +87,12 @@ class Rollup:
     def add(self, entry: UsageEntry) -> None:
         """Add the next record."""
         self._cell(_cell_key(entry)).add(entry)
-        if entry.row_key >= self.named_by:
-            self.named_by = entry.row_key
-            self.principal_name = entry.principal_name or ""
-            self.principal_kind = entry.principal_kind.value
+        self._be_named_by(entry)
+
+    def add_to_sums(self, entry: UsageEntry) -> None:
+        """Add the next record where nobody asks what it was for, when, and how long it took."""
+        self.cells.setdefault(OF_NOTHING_IN_PARTICULAR, Cell()).totals.add(entry)
+        self._be_named_by(entry)
 
     def merge(self, other: Rollup) -> None:
         """Add the rollup of another day, the next in time. Hours are left behind."""
@@ -118,6 +124,12 @@ class Rollup:
         for cell in self.cells.values():
             totals.merge(cell.totals)
         return totals
+
+    def _be_named_by(self, entry: UsageEntry) -> None:
+        if entry.row_key >= self.named_by:
+            self.named_by = entry.row_key
+            self.principal_name = entry.principal_name or ""
+            self.principal_kind = entry.principal_kind.value
 
     def _cell(self, key: CellKey) -> Cell:
         cell = self.cells.get(key)

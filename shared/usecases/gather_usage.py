@@ -191,8 +191,9 @@ class _Gathering:
         if (loose and loose.is_behind(day.folded_through, day.folded_notes)) or (is_edge and self.need.percentiles):
             return Rollup.of(await self.reads.records(whose, row_from, row_before))
         rollup = await self._within(day, row_from, row_before) if is_edge else day.rollup
+        add = rollup.add if self._detail().cells else rollup.add_to_sums
         for entry in await self._tail(day, loose, row_from, row_before) if loose else ():
-            rollup.add(entry)
+            add(entry)
         return rollup
 
     async def _tail(self, day: DayRollup, loose: LooseDay, row_from: str, row_before: str) -> list[UsageEntry]:

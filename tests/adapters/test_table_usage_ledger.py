@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -16,6 +15,7 @@ from shared.adapters import landed_calls
 from shared.adapters.table_authorization import TableEndpoint
 from shared.adapters.table_transactions import TableTransactions
 from shared.adapters.table_usage_ledger import Patience, TableUsageLedger
+from shared.adapters.unfolded_columns import note
 from shared.adapters.usage_columns import HEARTBEAT_ROW
 from shared.domain.errors import StorageRejected, StorageUnavailable
 from shared.domain.usage_record import CountAudit
@@ -127,8 +127,8 @@ async def test_what_has_landed_is_noted_before_its_open_call_is_taken_away(
 
     tidying = [[(each.method, each.table) for each in group] for group in tables.transactions[-3:-1]]
     assert tidying == [[("PUT", "unfolded")], [("DELETE", "opencalls")] * 5]
-    (note,) = [row for (table, _, _), row in tables.rows.items() if table == "unfolded"]
-    assert [entry["RowKey"] for entry in json.loads(note["entries"])] == [f"{OBJECT_ROW}c{i}" for i in range(5)]
+    (noted,) = [note(row, "v") for (table, _, _), row in tables.rows.items() if table == "unfolded"]
+    assert [entry.row_key for entry in noted.entries] == [f"{OBJECT_ROW}c{i}" for i in range(5)]
 
 
 async def test_where_that_cannot_be_noted_open_calls_stay(
