@@ -1,7 +1,7 @@
 # `make` says what there is. Every target sets up what it needs, on Linux and macOS.
 
 PYTHON := .venv/bin/python
-BENCHES := bench.relay bench.crash bench.ingest
+BENCHES := bench.relay bench.crash bench.ingest bench.query
 
 # A corpus file for `make bench`: .jsonl or .jsonl.xz
 FILE ?=

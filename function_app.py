@@ -8,7 +8,7 @@ from azurefunctions.extensions.http.fastapi import Request, Response
 from shared import bootstrap
 from shared.settings import log_triggers
 from shared.settings.logs import BlobTrigger
-from shared.settings.schedules import export_schedule, reconcile_schedule, sweep_schedule
+from shared.settings.schedules import export_schedule, reconcile_schedule, rollup_schedule, sweep_schedule
 from shared.web.platform import close_on_sigterm, mend_platform
 
 mend_platform()
@@ -32,6 +32,13 @@ async def relay_call(request: Request) -> Response:
 async def query_usage(request: Request) -> Response:
     """Answer who used what."""
     return await (await bootstrap.app()).query_usage(request)
+
+
+@app.function_name("query_my_usage")
+@app.route("usage/me", methods=["GET"], trigger_arg_name="request")
+async def query_my_usage(request: Request) -> Response:
+    """Answer a caller what it used itself."""
+    return await (await bootstrap.app()).query_my_usage(request)
 
 
 @app.function_name("query_drift")
@@ -118,6 +125,13 @@ async def export_usage(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the 
 async def reconcile_usage(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the worker passes it by name
     """Hold the ledger against what Azure has logged."""
     await (await bootstrap.app()).reconcile_usage()
+
+
+@app.function_name("roll_up_usage")
+@app.timer_trigger("timer", rollup_schedule(), use_monitor=False)
+async def roll_up_usage(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the worker passes it by name
+    """Fold what was used into the rollups that reports are made of."""
+    await (await bootstrap.app()).roll_up_usage()
 
 
 logs = log_triggers()

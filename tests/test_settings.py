@@ -16,7 +16,7 @@ from shared.domain.errors import SettingsInvalid
 from shared.domain.exports import ExportFormat
 from shared.settings import Settings, log_triggers, read_settings, storage_settings
 from shared.settings.logs import BlobTrigger
-from shared.settings.schedules import export_schedule, reconcile_schedule, sweep_schedule
+from shared.settings.schedules import export_schedule, reconcile_schedule, rollup_schedule, sweep_schedule
 from shared.settings.upstream import UpstreamAuth
 from shared.usecases.pass_on_answer import OnHangup
 from shared.usecases.record_calls import WhenUnavailable
@@ -132,6 +132,7 @@ def test_open_calls_are_swept_every_minute_unless_it_is_said_otherwise() -> None
     """A schedule that had to be set would be missing somewhere, and calls of dead workers open for ever."""
     assert sweep_schedule({}) == sweep_schedule({"SWEEP_SCHEDULE": " "}) == "0 * * * * *"
     assert sweep_schedule({"SWEEP_SCHEDULE": "*/5 * * * * *"}) == "*/5 * * * * *"
+    assert (rollup_schedule({}), rollup_schedule({"ROLLUP_SCHEDULE": "x"})) == ("0 * * * * *", "x")
 
 
 def test_yesterday_is_exported_in_the_night_unless_it_is_said_otherwise() -> None:

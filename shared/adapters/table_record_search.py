@@ -13,8 +13,9 @@ from azure.data.tables.aio import TableServiceClient
 from shared.adapters.table_partitions import partitions
 from shared.adapters.table_service import storage_errors
 from shared.adapters.table_usage_records import understood_record
-from shared.adapters.usage_columns import USAGE_TABLE, day_prefix, row_time, usage_partition
+from shared.adapters.usage_columns import USAGE_TABLE
 from shared.domain.record_pages import PrincipalId, RecordFilter
+from shared.domain.usage_keys import day_prefix, row_time, usage_partition
 from shared.domain.usage_record import UsageRecord
 from shared.ports.record_search import WrittenRecord
 

@@ -1,26 +1,23 @@
 """The ledger in Table Storage: `opencalls` for calls that have begun, `usage` for those that have ended.
 
 A call's row in `usage` is keyed by when it began, so whoever ends it, and however often, there is one
-row. Its row in `opencalls` is taken away after that is durable, in the background: a crash in between
-leaves a row that the sweeper finds ended.
+row. Once that is durable it is noted for the rollups, and then its row in `opencalls` is taken away, both in
+the background: a crash in between leaves a row that the sweeper finds ended.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import dataclass
 
 from shared.adapters.group_commit import GroupCommit, Transactions
+from shared.adapters.landed_calls import LandedCall, LandedCalls
+from shared.adapters.table_usage_entries import read_entry
 from shared.adapters.table_wire import TableWrite, delete, insert, upsert
 from shared.adapters.table_worker_heartbeat import TableWorkerHeartbeat
 from shared.adapters.usage_columns import OPEN_CALLS_TABLE, USAGE_TABLE, open_call_entity, usage_entity, usage_keys
+from shared.domain.usage_entry import UsageEntry
 from shared.domain.usage_record import OpenCall, UsageRecord
-
-logger = logging.getLogger(__name__)
-
-# Long enough for a hundred calls a second to share a transaction, short beside a call.
-_TIDY_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +49,8 @@ class TableUsageLedger:
         self._begins = GroupCommit(transactions, OPEN_CALLS_TABLE, patience_seconds=patience.begin_seconds)
         self._heartbeat = TableWorkerHeartbeat(self._begins, worker_id=worker_id, lease_seconds=lease_seconds)
         self._ends = GroupCommit(transactions, USAGE_TABLE, patience_seconds=patience.end_seconds)
-        # Apart from the begins, which must not wait behind them.
-        self._deletes = GroupCommit(transactions, OPEN_CALLS_TABLE, patience_seconds=patience.end_seconds)
+        self._landed = LandedCalls(transactions, worker_id=worker_id, patience_seconds=patience.end_seconds)
         self._open: set[str] = set()
-        self._ended: list[str] = []
-        self._tidying: asyncio.Task[None] | None = None
-        self._closing = asyncio.Event()
 
     async def begin(self, call: OpenCall) -> None:
         """
@@ -78,7 +71,7 @@ class TableUsageLedger:
                 await asyncio.shield(first_heartbeat)
         except BaseException:
             # The call will not be made, but its row may be there, or still on its way.
-            begun.add_done_callback(lambda _: self._forget(call.call_id))
+            begun.add_done_callback(lambda _: self._never_made(call.call_id))
             raise
 
     async def end(self, record: UsageRecord) -> None:
@@ -88,8 +81,13 @@ class TableUsageLedger:
         Raises:
             StorageUnavailable, StorageRejected
         """
-        await self._ends.submit(upsert(usage_entity(record)))
-        self._forget(record.call.call_id)
+        write = upsert(usage_entity(record))
+        entry = read_entry(write.body)
+        if record.audit is not None and self._landed.says_nothing_new(entry):
+            # The same record once more, with another count beside it.
+            await self._ends.submit(write)
+            return
+        await self._land(write, record.call.call_id, entry)
 
     async def abandon(self, record: UsageRecord) -> None:
         """
@@ -98,7 +96,8 @@ class TableUsageLedger:
         Raises:
             StorageUnavailable, StorageRejected
         """
-        await self._ends.submit(insert(usage_entity(record)))
+        # Which of the two it is that stands there, only the table knows.
+        await self._land(insert(usage_entity(record)), record.call.call_id, None)
 
     async def withdraw(self, record: UsageRecord) -> None:
         """
@@ -107,41 +106,37 @@ class TableUsageLedger:
         Raises:
             StorageUnavailable, StorageRejected
         """
-        await self._ends.submit(delete(*usage_keys(record.call)))
+        await self._land(delete(*usage_keys(record.call)), record.call.call_id, None)
 
     async def close(self) -> None:
         """Return when all writes have been done or have failed. Never raises."""
-        self._closing.set()
+        self._landed.hurry()
         await self._begins.close()
         await self._ends.close()
-        if self._tidying is not None:
-            await self._tidying
-        await self._heartbeat.close(is_idle=not self._open)
+        await self._landed.close()
+        await self._heartbeat.close(is_idle=not self._open and self._landed.is_tidy)
 
-    def _forget(self, call_id: str) -> None:
-        # A call refused before it began has no row to take away.
+    async def _land(self, write: TableWrite, call_id: str, entry: UsageEntry | None) -> None:
+        """
+        Write a row of `usage`, or take one away, so that rollups learn of it wherever this process is killed.
+
+        `entry` is what the row says now; None where only the table knows.
+        """
+        held_id = None
         if call_id not in self._open:
-            return
+            # No row in `opencalls` says that one may land.
+            held_id = await self._landed.hold(write.partition_key, write.row_key)
+        await self._ends.submit(write)
+        self._landed.add(
+            LandedCall(
+                key=(write.partition_key, write.row_key),
+                entry=entry,
+                open_call_id=None if held_id else call_id,
+                held_id=held_id,
+            )
+        )
         self._open.discard(call_id)
-        self._ended.append(call_id)
-        if self._tidying is None or self._tidying.done():
-            self._tidying = asyncio.create_task(self._tidy())
 
-    async def _tidy(self) -> None:
-        while self._ended:
-            await self._wait_for_company()
-            ended, self._ended = self._ended, []
-            await self._delete([delete(self._worker_id, call_id) for call_id in ended])
-
-    async def _wait_for_company(self) -> None:
-        try:
-            async with asyncio.timeout(_TIDY_SECONDS):
-                await self._closing.wait()
-        except TimeoutError:
-            return
-
-    async def _delete(self, writes: list[TableWrite]) -> None:
-        results = await asyncio.gather(*map(self._deletes.submit, writes), return_exceptions=True)
-        failures = [result for result in results if isinstance(result, Exception)]
-        if failures:
-            logger.warning("opencalls.not_deleted", extra={"rows": len(failures), "reason": str(failures[0])})
+    def _never_made(self, call_id: str) -> None:
+        self._open.discard(call_id)
+        self._landed.add(LandedCall(open_call_id=call_id))

@@ -12,7 +12,8 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables.aio import TableServiceClient
 
 from shared.adapters.table_service import storage_errors
-from shared.adapters.usage_columns import USAGE_TABLE, day_prefix, row_time, usage_partition, usage_record
+from shared.adapters.usage_columns import USAGE_TABLE, usage_record
+from shared.domain.usage_keys import day_prefix, row_time, usage_partition
 from shared.domain.usage_record import UsageRecord
 
 logger = logging.getLogger(__name__)

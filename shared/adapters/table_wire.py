@@ -8,6 +8,7 @@ https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-tra
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -156,9 +157,9 @@ def replace(entity: TableEntity, version: str) -> TableWrite:
     )
 
 
-def delete(partition_key: str, row_key: str) -> TableWrite:
+def delete(partition_key: str, row_key: str, version: str = "") -> TableWrite:
     """
-    Return Delete, whatever the row's version.
+    Return Delete, of that version of the row only where one is given.
 
     Raises:
         StorageRejected: a key breaks a limit of the service.
@@ -166,7 +167,7 @@ def delete(partition_key: str, row_key: str) -> TableWrite:
     check_key("PartitionKey", partition_key)
     check_key("RowKey", row_key)
     key = _key(partition_key, row_key)
-    return TableWrite(method="DELETE", partition_key=partition_key, row_key=row_key, key=key)
+    return TableWrite(method="DELETE", partition_key=partition_key, row_key=row_key, key=key, version=version)
 
 
 def write_request(url: str, table: str, writes: Sequence[TableWrite], boundary: str) -> TableRequest:
@@ -216,6 +217,9 @@ def _encode(entity: TableEntity) -> bytes:
         elif isinstance(value, float):
             fields[name] = value
             fields[name + "@odata.type"] = "Edm.Double"
+        elif isinstance(value, bytes):
+            fields[name] = base64.b64encode(value).decode()
+            fields[name + "@odata.type"] = "Edm.Binary"
         else:
             fields[name] = value
     return msgspec.json.encode(fields)

@@ -7,7 +7,7 @@ renamed, never given another type. What is not known has no column.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from shared.domain.liveness import Heartbeat
 from shared.domain.pricing import decimal_text, usd_amount
 from shared.domain.principal import Principal, PrincipalKind
 from shared.domain.table_entity import Int64, TableEntity, Value, is_int64, storable_text
+from shared.domain.usage_keys import usage_partition, usage_row
 from shared.domain.usage_record import (
     Charge,
     CountAudit,
@@ -39,26 +40,6 @@ SWEEPER_KEY = "~sweeper"
 
 _E = TypeVar("_E", bound=Enum)
 _Columns = dict[str, Value | None]
-
-
-def usage_partition(day: date, tenant_id: str, object_id: str) -> str:
-    """Return the partition of a principal's day: all days sort by time, and in a day by principal."""
-    return f"{day_prefix(day)}{tenant_id}_{object_id}"
-
-
-def day_prefix(day: date) -> str:
-    """Return what the partitions of a day begin with, and nothing else does."""
-    return f"{day.isoformat()}_"
-
-
-def usage_row(begun_at: datetime, call_id: str) -> str:
-    """Return the row key of a call: rows sort by when calls began, and every write of a call has one key."""
-    return f"{row_time(begun_at)}_{call_id}"
-
-
-def row_time(begun_at: datetime) -> str:
-    """Return what the row keys of calls begun at this time begin with, as 20261123T090102.123456Z."""
-    return begun_at.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
 
 
 def usage_keys(call: OpenCall) -> tuple[str, str]:

@@ -20,6 +20,7 @@ class App:
 
     relay_call: Endpoint
     query_usage: Endpoint
+    query_my_usage: Endpoint
     query_drift: Endpoint
     usage_page: Endpoint
     usage_page_me: Endpoint
@@ -31,6 +32,7 @@ class App:
     health: Endpoint
     sweep_open_calls: Callable[[], Awaitable[None]]
     reconcile_usage: Callable[[], Awaitable[None]]
+    roll_up_usage: Callable[[], Awaitable[object]]
     ingest_logs: Callable[[], Awaitable[object]]
     ingest_log_blob: Callable[[str], Awaitable[object]]
     export_usage: Callable[[], Awaitable[None]]
@@ -53,6 +55,7 @@ def refusal(error: OurError) -> App:
     return App(
         relay_call=refuse,
         query_usage=refuse,
+        query_my_usage=refuse,
         query_drift=refuse,
         usage_page=refuse,
         usage_page_me=refuse,
@@ -64,6 +67,7 @@ def refusal(error: OurError) -> App:
         health=refuse,
         sweep_open_calls=fail,
         reconcile_usage=fail,
+        roll_up_usage=fail,
         ingest_logs=fail,
         ingest_log_blob=fail,
         ingest_log_events=fail,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from shared import VERSION
+from shared.adapters.parquet_format import ParquetFormat
 from shared.adapters.table_service import check_tables
 from shared.adapters.table_usage_records import TableUsageRecords
 from shared.adapters.tiktoken_counter import TiktokenCounter
@@ -18,6 +19,7 @@ from shared.bootstrap.parts import Parts
 from shared.bootstrap.reconciling import reconciling
 from shared.bootstrap.records import query_records, tell_call
 from shared.bootstrap.relaying import relay_call
+from shared.bootstrap.rolling_up import UsageRollups
 from shared.ports.usage_ledger import UsageLedger
 from shared.settings import Settings
 from shared.settings.upstream import UpstreamAuth
@@ -25,7 +27,6 @@ from shared.usecases.attempt import Bookkeeping
 from shared.usecases.audit_counts import AuditCounts
 from shared.usecases.open_attempts import OpenAttempts
 from shared.usecases.query_drift import QueryDrift
-from shared.usecases.query_usage import QueryUsage
 from shared.usecases.sweep_open_calls import SweepOpenCalls
 from shared.web.drift import DriftEndpoint
 from shared.web.health import HealthEndpoint
@@ -73,13 +74,16 @@ def _assemble(settings: Settings, parts: Parts, stack: AsyncExitStack) -> App:
     stack.push_async_callback(relay.close)
     records = TableUsageRecords(parts.tables)
     proof = reconciling(settings, parts, identify)
+    rollups = UsageRollups.over(parts.table_endpoint, parts.table_session, parts.transactions, parts.clock)
+    reports, parquet = rollups.query_usage(), ParquetFormat()
     return App(
         relay_call=RelayEndpoint(
             identify,
             relay,
             credentials_of_caller=settings.upstream.auth is UpstreamAuth.CALLER,
         ),
-        query_usage=UsageEndpoint(identify, QueryUsage(records), parts.clock),
+        query_usage=UsageEndpoint(identify, reports, parts.clock, parquet),
+        query_my_usage=UsageEndpoint(identify, reports, parts.clock, parquet, only_mine=True),
         query_drift=DriftEndpoint(identify, QueryDrift(records), parts.clock),
         usage_page=PageEndpoint(read_page(easy_auth=settings.entra.easy_auth)),
         usage_page_me=CallerEndpoint(identify),
@@ -91,6 +95,7 @@ def _assemble(settings: Settings, parts: Parts, stack: AsyncExitStack) -> App:
         health=HealthEndpoint(lambda: check_tables(parts.tables), VERSION),
         sweep_open_calls=SweepOpenCalls(parts.open_calls, parts.ledger),
         reconcile_usage=proof.reconcile_usage,
+        roll_up_usage=rollups.roll_up_usage(),
         ingest_logs=ingest_recent_logs(settings.logs, parts),
         ingest_log_blob=partial(ingest_log_blob, parts),
         ingest_log_events=parts.logs.of_events(),

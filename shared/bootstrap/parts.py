@@ -42,6 +42,7 @@ class Parts:
     tables: TableServiceClient
     table_endpoint: TableEndpoint
     table_session: aiohttp.ClientSession
+    transactions: TableTransactions
     upstream_session: aiohttp.ClientSession
     entra_session: aiohttp.ClientSession
     webhook_session: aiohttp.ClientSession
@@ -87,6 +88,7 @@ class Parts:
             tables=tables,
             table_endpoint=endpoint,
             table_session=table_session,
+            transactions=transactions,
             upstream_session=await stack.enter_async_context(upstream_session(settings.upstream.idle_seconds)),
             entra_session=await stack.enter_async_context(aiohttp.ClientSession()),
             webhook_session=await stack.enter_async_context(aiohttp.ClientSession()),

@@ -9,6 +9,7 @@ from shared.cli.call import call
 from shared.cli.doctor.command import doctor
 from shared.cli.export import export
 from shared.cli.ingest import ingest
+from shared.cli.rebuild import rebuild
 from shared.cli.records import records
 from shared.cli.report import report
 from shared.cli.tail import tail
@@ -27,6 +28,7 @@ app.command()(ingest)
 app.command()(export)
 app.command()(doctor)
 app.add_typer(findings.app, name="findings")
+app.command()(rebuild)
 app.add_typer(keys.app, name="keys")
 
 

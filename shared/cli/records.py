@@ -35,7 +35,7 @@ from shared.domain.usage_record import UsageRecord
 from shared.settings import storage_settings
 from shared.usecases.query_records import RecordsQuery
 from shared.web.records import parse_records_query
-from shared.web.usage import parse_time
+from shared.web.usage_parameters import parse_time
 
 _DEFAULT_DAYS = 31
 _DEFAULT_LIMIT = 50

@@ -32,7 +32,7 @@ from shared.domain.usage_record import UsageRecord
 from shared.ports.clock import Clock
 from shared.settings import storage_settings
 from shared.usecases.follow_records import FollowRecords
-from shared.web.usage import parse_principal
+from shared.web.usage_parameters import parse_principal
 
 # Of the time, at most a quarter is spent reading: a ledger that takes long to read is read less often.
 _REST_PER_POLL = 3

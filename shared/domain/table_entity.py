@@ -21,6 +21,7 @@ MAX_BATCH_BYTES = 4 * 1024 * 1024
 MAX_ENTITY_BYTES = 1024 * 1024
 MAX_PROPERTIES = 252  # beside PartitionKey, RowKey and Timestamp
 MAX_STRING_UNITS = 32 * 1024  # UTF-16 code units: 64 KiB
+MAX_BINARY_BYTES = 64 * 1024
 MAX_TEXT_LENGTH = 256  # ours: long enough for a name or a label, short enough for a hundred rows a batch
 
 # "Up to 1 KiB": the page does not say in which encoding, so we count the larger one.
@@ -37,7 +38,7 @@ class Int64(int):
     __slots__ = ()
 
 
-Value = str | bool | int | float | datetime
+Value = str | bytes | bool | int | float | datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,14 +109,22 @@ def _string_size(name: str, text: str) -> int:
     return 4 + 2 * units
 
 
-def _size(name: str, value: int | float | datetime) -> int:
+def _size(name: str, value: bytes | int | float | datetime) -> int:
     if isinstance(value, bool):
         return 1
+    if isinstance(value, bytes):
+        return _binary_size(name, value)
     if isinstance(value, datetime):
         return _time_size(name, value)
     if isinstance(value, float):
         return _double_size(name, value)
     return _number_size(name, value)
+
+
+def _binary_size(name: str, value: bytes) -> int:
+    if len(value) > MAX_BINARY_BYTES:
+        raise StorageRejected(f"property {name!r} is longer than {MAX_BINARY_BYTES} bytes")
+    return 4 + len(value)
 
 
 def _time_size(name: str, time: datetime) -> int:

@@ -25,3 +25,8 @@ def export_schedule(environment: Mapping[str, str] = os.environ) -> str:
 def reconcile_schedule(environment: Mapping[str, str] = os.environ) -> str:
     """Return when the ledger is held against Azure's logs, as NCRONTAB."""
     return Reader(environment).text("RECONCILE_SCHEDULE") or EVERY_MINUTE
+
+
+def rollup_schedule(environment: Mapping[str, str] = os.environ) -> str:
+    """Return when usage is rolled up, as `sweep_schedule`."""
+    return Reader(environment).text("ROLLUP_SCHEDULE") or EVERY_MINUTE

@@ -11,7 +11,7 @@ from shared.usecases.identify_principal import IdentifyPrincipal
 from shared.usecases.query_drift import QueryDrift
 from shared.web.calls import credentials_of
 from shared.web.errors import answering_errors
-from shared.web.usage import known_parameters, parse_period
+from shared.web.usage_parameters import known_parameters, parse_period
 
 _PARAMETERS = frozenset({"from", "to"})
 

@@ -27,7 +27,7 @@ from shared.usecases.identify_principal import IdentifyPrincipal
 from shared.usecases.query_findings import Cursor, FindingsQuery, QueryFindings
 from shared.web.calls import credentials_of
 from shared.web.errors import answering_errors
-from shared.web.usage import known_parameters, parse_limit, parse_period
+from shared.web.usage_parameters import known_parameters, parse_limit, parse_period
 
 _PARAMETERS = frozenset({"state", "kind", "severity", "from", "to", "limit", "after"})
 _DEFAULT_LIMIT = "100"

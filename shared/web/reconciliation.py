@@ -14,7 +14,7 @@ from shared.usecases.identify_principal import IdentifyPrincipal
 from shared.usecases.query_reconciliation import QueryReconciliation
 from shared.web.calls import credentials_of
 from shared.web.errors import answering_errors
-from shared.web.usage import known_parameters, parse_period
+from shared.web.usage_parameters import known_parameters, parse_period
 
 _PARAMETERS = frozenset({"from", "to", "resource"})
 

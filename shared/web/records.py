@@ -31,7 +31,7 @@ from shared.usecases.tell_call import CallQuery, TellCall
 from shared.web.calls import credentials_of
 from shared.web.errors import answering_errors
 from shared.web.findings import finding_body
-from shared.web.usage import known_parameters, parse_limit, parse_period, parse_principal, parse_time
+from shared.web.usage_parameters import known_parameters, parse_limit, parse_period, parse_principal, parse_time
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 

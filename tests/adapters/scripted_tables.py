@@ -39,7 +39,7 @@ class ScriptedTables:
     `transactions` lists what each request that wrote asked for, faulty ones included.
     """
 
-    tables: set[str] = field(default_factory=lambda: {"usage", "opencalls"})
+    tables: set[str] = field(default_factory=lambda: {"usage", "opencalls", "unfolded"})
     rows: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     faults: deque[Fault] = field(default_factory=deque)
     refused: dict[str, tuple[int, str]] = field(default_factory=dict)

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from azure.core.credentials import AzureNamedKeyCredential
 
-from shared.adapters import table_usage_ledger
+from shared.adapters import landed_calls
 from shared.adapters.disk_spool import DiskSpool
 from shared.adapters.system_clock import SystemClock
 from shared.adapters.table_authorization import TableEndpoint
@@ -94,7 +94,7 @@ async def tables() -> AsyncIterator[ScriptedTables]:
 
 @pytest.fixture
 async def stack(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AsyncExitStack]:
-    monkeypatch.setattr(table_usage_ledger, "_TIDY_SECONDS", 0.01)
+    monkeypatch.setattr(landed_calls, "_TIDY_SECONDS", 0.01)
     monkeypatch.setattr(guarded_ledger, "PAUSE_SECONDS", 0.1)
     async with AsyncExitStack() as stack:
         yield stack

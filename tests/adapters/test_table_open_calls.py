@@ -16,7 +16,7 @@ import pytest
 from azure.data.tables.aio import TableServiceClient
 
 from local.azurite import Azurite
-from shared.adapters import table_usage_ledger
+from shared.adapters import landed_calls
 from shared.adapters.system_clock import SystemClock
 from shared.adapters.table_authorization import TableEndpoint
 from shared.adapters.table_open_calls import TableOpenCalls
@@ -202,7 +202,7 @@ async def test_a_worker_killed_between_end_and_tidying_leaves_one_record(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The end is what it was, and the open row goes."""
-    monkeypatch.setattr(table_usage_ledger, "_TIDY_SECONDS", 60.0)
+    monkeypatch.setattr(landed_calls, "_TIDY_SECONDS", 60.0)
     worker = bench.worker("w1")
     await worker.begin(open_call("c1"))
     await worker.end(record("c1"))

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import aiohttp
 import pytest
 from azure.core.credentials import AzureNamedKeyCredential
 
-from shared.adapters import table_usage_ledger
+from shared.adapters import landed_calls
 from shared.adapters.table_authorization import TableEndpoint
 from shared.adapters.table_transactions import TableTransactions
 from shared.adapters.table_usage_ledger import Patience, TableUsageLedger
+from shared.adapters.unfolded_columns import note
 from shared.adapters.usage_columns import HEARTBEAT_ROW
 from shared.domain.errors import StorageRejected, StorageUnavailable
+from shared.domain.usage_record import CountAudit
 from tests.adapters.records import open_call, record
 from tests.adapters.scripted_tables import (
     ScriptedTables,
@@ -46,7 +49,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 async def ledger(
     tables: ScriptedTables, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[TableUsageLedger]:
-    monkeypatch.setattr(table_usage_ledger, "_TIDY_SECONDS", 0.01)
+    monkeypatch.setattr(landed_calls, "_TIDY_SECONDS", 0.01)
     transactions = TableTransactions(
         TableEndpoint(url=tables.url, credential=KEY),
         session,
@@ -97,21 +100,70 @@ async def test_a_call_waits_for_two_round_trips_and_no_more(tables: ScriptedTabl
     ]
 
 
-async def test_a_call_that_never_began_has_nothing_to_take_away(
+async def test_a_record_of_a_call_that_never_began_is_told_to_rollups_before_it_lands(
     tables: ScriptedTables, ledger: TableUsageLedger
 ) -> None:
-    """A caller over its limit may come a thousand times a minute: each costs one request."""
+    """No open call says that it may: killed between any two of these, rollups know where to look."""
     await ledger.end(record("c1"))
     await ledger.close()
 
-    assert [[each.table for each in group] for group in tables.transactions] == [["usage"]]
+    assert [
+        [(each.method, each.table, each.row_key.partition("-")[0]) for each in group] for group in tables.transactions
+    ] == [
+        [("PUT", "unfolded", "held")],
+        [("PUT", "usage", OBJECT_ROW + "c1")],
+        [("PUT", "unfolded", "landed")],
+        [("DELETE", "unfolded", "held")],
+    ]
+
+
+async def test_what_has_landed_is_noted_before_its_open_call_is_taken_away(
+    tables: ScriptedTables, ledger: TableUsageLedger
+) -> None:
+    """Who reads open calls first, and notes after them, misses nothing."""
+    await asyncio.gather(*(ledger.begin(open_call(f"c{i}")) for i in range(5)))
+    await asyncio.gather(*(ledger.end(record(f"c{i}")) for i in range(5)))
+    await ledger.close()
+
+    tidying = [[(each.method, each.table) for each in group] for group in tables.transactions[-3:-1]]
+    assert tidying == [[("PUT", "unfolded")], [("DELETE", "opencalls")] * 5]
+    (noted,) = [note(row, "v") for (table, _, _), row in tables.rows.items() if table == "unfolded"]
+    assert [entry.row_key for entry in noted.entries] == [f"{OBJECT_ROW}c{i}" for i in range(5)]
+
+
+async def test_where_that_cannot_be_noted_open_calls_stay(
+    tables: ScriptedTables, ledger: TableUsageLedger, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The sweeper finds them ended, and notes them then."""
+    await ledger.begin(open_call("c1"))
+    await ledger.end(record("c1"))
+    tables.faults.extend([answers(403, "AuthorizationFailure")] * 10)
+    with caplog.at_level(logging.WARNING):
+        await ledger.close()
+
+    assert open_calls(tables) == ["c1"]
+    assert "unfolded.not_noted" in [each.message for each in caplog.records]
+
+
+async def test_our_own_count_beside_a_record_is_no_news_for_rollups(
+    tables: ScriptedTables, ledger: TableUsageLedger
+) -> None:
+    """A share of all calls is written twice: each would have its day folded anew."""
+    await ledger.begin(open_call("c1"))
+    await ledger.end(record("c1"))
+    await ledger.close()
+    before = len(tables.transactions)
+    audit = CountAudit(prompt_tokens=12, completion_tokens=30, method="v2", shape="plain")
+    await ledger.end(replace(record("c1"), audit=audit))
+
+    assert [[each.table for each in group] for group in tables.transactions[before:]] == [["usage"]]
 
 
 async def test_closing_does_not_wait_for_company(
     tables: ScriptedTables, ledger: TableUsageLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker has seconds to go."""
-    monkeypatch.setattr(table_usage_ledger, "_TIDY_SECONDS", 60.0)
+    monkeypatch.setattr(landed_calls, "_TIDY_SECONDS", 60.0)
     await ledger.begin(open_call("c1"))
     await ledger.end(record("c1"))
     async with asyncio.timeout(5):
@@ -135,11 +187,12 @@ async def test_calls_in_flight_together_share_transactions(tables: ScriptedTable
 
 async def test_an_end_whose_answer_is_lost_is_one_row(tables: ScriptedTables, ledger: TableUsageLedger) -> None:
     """It was written, nobody said so, and it is written again."""
+    await ledger.begin(open_call("c1"))
     tables.faults.append(writes_and_says_nothing)
     await ledger.end(record("c1"))
 
     assert tables.row_keys("usage") == [OBJECT_ROW + "c1"]
-    assert len(tables.transactions) == 2
+    assert [group[0].table for group in tables.transactions] == ["opencalls", "usage", "usage"]
 
 
 async def test_throttling_costs_time_and_no_record(tables: ScriptedTables, ledger: TableUsageLedger) -> None:
@@ -257,7 +310,7 @@ async def test_nothing_is_kept_of_calls_that_are_over(tables: ScriptedTables, le
     await ledger.close()
 
     assert not ledger._open
-    assert not ledger._ended
+    assert ledger._landed.is_tidy
     assert not ledger._ends._waiting
 
 

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from azure.core.credentials import AzureNamedKeyCredential
 
-from shared.adapters import table_usage_ledger
+from shared.adapters import landed_calls
 from shared.adapters.table_authorization import TableEndpoint
 from shared.adapters.table_transactions import TableTransactions
 from shared.adapters.table_usage_ledger import Patience, TableUsageLedger
@@ -31,7 +31,7 @@ async def tables() -> AsyncIterator[ScriptedTables]:
 
 @pytest.fixture
 async def ledger(tables: ScriptedTables, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TableUsageLedger]:
-    monkeypatch.setattr(table_usage_ledger, "_TIDY_SECONDS", 0.01)
+    monkeypatch.setattr(landed_calls, "_TIDY_SECONDS", 0.01)
     async with aiohttp.ClientSession() as session:
         transactions = TableTransactions(
             TableEndpoint(url=tables.url, credential=AzureNamedKeyCredential("contoso", "c2VjcmV0")),

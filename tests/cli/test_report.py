@@ -134,4 +134,34 @@ def test_a_wrong_dimension_is_named() -> None:
     result = run("--by", "colour")
 
     assert result.exit_code == 2
-    assert "principal, deployment, model, operation, day" in " ".join(result.stderr.split()).replace("│ ", "")
+    assert "principal, label, deployment, model, operation, outcome, hour, day, month" in " ".join(
+        result.stderr.split()
+    ).replace("│ ", "")
+
+
+def test_the_top_rows_and_the_others_are_shown() -> None:
+    """And beside them the time before, where it is asked for."""
+    lines = run(*PERIOD, "--top", "1", "--compare", "previous").stdout.splitlines()
+
+    assert [line.split()[0] for line in lines if "(" in line and line.split()[0] in {"Alice", "(others)"}] == [
+        "Alice",
+        "(others)",
+    ]
+    assert "calls before" in " ".join(lines)
+
+
+def test_filters_leave_out_what_does_not_match() -> None:
+    """Each may be said more than once."""
+    made = json.loads(run(*PERIOD, "--deployment", "gpt-4o", "--deployment", "x", "--label", "none", "--json").stdout)
+
+    assert (made["rows"], made["totals"]["calls"]) == ([], 0)
+    assert json.loads(run(*PERIOD, "--label", "team-7", "--format", "json").stdout)["totals"]["calls"] == 3
+
+
+def test_files_can_be_made_of_it() -> None:
+    """What a spreadsheet and a notebook read."""
+    lines = run(*PERIOD, "--by", "operation", "--format", "csv").stdout.splitlines()
+    made = run(*PERIOD, "--percentiles", "--format", "parquet").stdout_bytes
+
+    assert [line.partition(",")[0] for line in lines] == ["operation", "chat.completions"]
+    assert made[:4] == made[-4:] == b"PAR1"

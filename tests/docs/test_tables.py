@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 import pytest
 
+from shared.adapters.rollup_columns import day_rollup_entity, month_rollup_entity
 from shared.adapters.table_checkpoints import checkpoint_entity
 from shared.adapters.table_findings import finding_entity
 from shared.adapters.table_gateway_keys import key_entity
@@ -37,7 +38,8 @@ from shared.domain.logs.reading import Checkpoint, LogBlob
 from shared.domain.principal import Principal, PrincipalKind
 from shared.domain.reconciliation.totals import HourTotals
 from shared.domain.reconciliation.windows import Window, WindowState
-from shared.domain.table_entity import Value
+from shared.domain.rollup import Rollup
+from shared.domain.table_entity import Int64, Value
 from shared.domain.usage_record import (
     Charge,
     CountAudit,
@@ -48,7 +50,9 @@ from shared.domain.usage_record import (
     UsageRecord,
     UsageSource,
 )
+from shared.ports.rollups import DayRollup, MonthRollup
 from shared.web.errors import HTTP_ERRORS
+from tests.fakes_rollups import usage_entry
 
 _Kind = TypeVar("_Kind")
 
@@ -107,6 +111,23 @@ def test_every_column_of_a_table_of_logs_is_described_with_its_type(table: str, 
     for name, kind in fields.items():
         plain = next(each for each in getattr(kind, "__args__", (kind,)) if each is not type(None))
         assert described[name][0] == types.get(plain.__name__, "String"), name
+
+
+def test_every_column_of_rollups_is_described_with_its_type() -> None:
+    """Power BI reads them, and an operator looks here before deleting one."""
+    described = {name: cells for name, cells in _described("tables.md", "`rollups`").items() if "{" not in name}
+    entry = usage_entry(_full(UsageRecord, call=_full(OpenCall, principal=PRINCIPAL)))
+    rollup = Rollup.of([entry])
+    whose = entry.principal_day
+    rows = [
+        day_rollup_entity(DayRollup(whose=whose, rollup=rollup, folded_through=entry.row_key)),
+        month_rollup_entity(MonthRollup(month=NOW.date(), owner=whose.owner, rollup=rollup)),
+    ]
+    types = {str: "String", bytes: "Binary", Int64: "Int64"}
+    columns = {name: types[type(value)] for row in rows for name, value in row.properties.items()}
+
+    assert {name: described[name][0] for name in columns} == columns
+    assert set(described) - {"PartitionKey", "RowKey"} - set(columns) <= {"unfolded", "usage", "completed"}
 
 
 def test_every_kind_and_phase_of_an_audit_event_is_described() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -13,8 +14,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.principal import Principal, PrincipalKind
+from shared.domain.report_dimensions import Dimension, Filters, Key, hour_period, key_columns
+from shared.domain.report_order import Cursor, Sort
+from shared.domain.rollup import Rollup
+from shared.domain.usage_part import UsagePart
 from shared.domain.usage_record import NOT_CHARGED, Charge, OpenCall, Outcome, TokenUsage, UsageRecord, UsageSource
-from shared.domain.usage_report import TOTAL_COLUMNS, Dimension, Key, ReportRow, UsageFold, UsageReport, key_columns
+from shared.domain.usage_report import (
+    PERCENTILE_COLUMNS,
+    PREVIOUS_COLUMNS,
+    Arrangement,
+    ReportRow,
+    ReportShape,
+    UsageFold,
+    UsageReport,
+)
+from shared.domain.usage_span import UsageSpan
+from shared.domain.usage_totals import TOTAL_COLUMNS
+from tests.fakes_rollups import usage_entry
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -84,23 +100,31 @@ breakdowns = st.permutations(list(Dimension)).flatmap(
 )
 
 
-def folded(by: tuple[Dimension, ...], *pages: Sequence[UsageRecord]) -> UsageFold:
-    fold = UsageFold(by)
+SPAN = UsageSpan(begun_from=MONDAY, begun_before=MONDAY + timedelta(days=7))
+
+
+def folded(by: tuple[Dimension, ...], *pages: Sequence[UsageRecord], shape: ReportShape | None = None) -> UsageFold:
+    fold = UsageFold(shape or ReportShape(by=by))
     for page in pages:
-        fold.add(page)
+        for each in page:
+            entry = usage_entry(each)
+            whose = entry.principal_day
+            fold.add(UsagePart(whose.owner, whose.day.isoformat(), Rollup.of([entry])))
     return fold
 
 
 def report(
-    fold: UsageFold, *, limit: int = 1000, after: Key | None = None, of_all_principals: bool = True
+    fold: UsageFold,
+    *,
+    limit: int = 1000,
+    after: Cursor | None = None,
+    sort: Sort | None = None,
+    top: int | None = None,
+    previous: UsageFold | None = None,
+    of_all_principals: bool = True,
 ) -> UsageReport:
-    return fold.report(
-        begun_from=MONDAY,
-        begun_before=MONDAY + timedelta(days=7),
-        limit=limit,
-        after=after,
-        of_all_principals=of_all_principals,
-    )
+    arrangement = Arrangement(limit=limit, after=after, sort=sort, top=top)
+    return fold.report(SPAN, arrangement, previous=previous, of_all_principals=of_all_principals)
 
 
 def cell(record: UsageRecord, dimension: Dimension) -> Key:
@@ -111,7 +135,11 @@ def cell(record: UsageRecord, dimension: Dimension) -> Key:
         Dimension.DEPLOYMENT: (call.deployment or "",),
         Dimension.MODEL: (record.model or "",),
         Dimension.OPERATION: (call.operation,),
+        Dimension.LABEL: (call.user_label or "",),
+        Dimension.OUTCOME: (record.outcome.value,),
+        Dimension.HOUR: (hour_period(call.begun_at.strftime("%Y-%m-%d"), call.begun_at.hour),),
         Dimension.DAY: (call.begun_at.strftime("%Y-%m-%d"),),
+        Dimension.MONTH: (call.begun_at.strftime("%Y-%m"),),
     }[dimension]
 
 
@@ -152,7 +180,7 @@ def test_a_report_is_the_straight_sum(by: tuple[Dimension, ...], rows: list[Usag
 
     assert [(row.key, totals(row)) for row in found.rows] == [(key, summed(groups[key])) for key in sorted(groups)]
     assert totals(found) == summed(rows)
-    assert found.next_key is None
+    assert found.next_cursor is None
 
 
 @given(breakdowns, st.lists(records, max_size=20), st.randoms(use_true_random=False), st.integers(0, 20))
@@ -172,10 +200,10 @@ def test_pages_by_cursor_hold_every_row_once(by: tuple[Dimension, ...], rows: li
     fold = folded(by, rows)
     whole = report(fold)
     pages = [report(fold, limit=limit)]
-    while pages[-1].next_key is not None and len(pages) <= len(whole.rows):
-        pages.append(report(fold, limit=limit, after=pages[-1].next_key))
+    while pages[-1].next_cursor is not None and len(pages) <= len(whole.rows):
+        pages.append(report(fold, limit=limit, after=pages[-1].next_cursor))
 
-    assert pages[-1].next_key is None
+    assert pages[-1].next_cursor is None
     assert [row for page in pages for row in page.rows] == list(whole.rows)
     assert all(len(page.rows) == limit for page in pages[:-1])
     assert all(page.totals == whole.totals for page in pages)
@@ -185,7 +213,7 @@ def test_a_cursor_of_a_row_that_is_gone_still_tells_where_to_go_on() -> None:
     """Records come and go between two pages."""
     fold = folded((Dimension.DEPLOYMENT,), [record(deployment="a"), record(deployment="c")])
 
-    assert [row.key for row in report(fold, after=("b",)).rows] == [("c",)]
+    assert [row.key for row in report(fold, after=Cursor(key=("b",))).rows] == [("c",)]
 
 
 def test_the_newest_record_names_the_principal() -> None:
@@ -290,4 +318,86 @@ def test_no_records_are_an_empty_report() -> None:
     """Nobody used anything: rows there are none, and the totals say 0 calls."""
     found = report(folded((Dimension.PRINCIPAL,)))
 
-    assert (found.rows, found.next_key, found.totals.calls) == ((), None, 0)
+    assert (found.rows, found.next_cursor, found.totals.calls) == ((), None, 0)
+
+
+def used(**tokens: int) -> list[UsageRecord]:
+    """Return a record for each deployment, of so many tokens."""
+    return [
+        record(deployment=name, usage=TokenUsage(total_tokens=count, source=UsageSource.REPORTED))
+        for name, count in tokens.items()
+    ]
+
+
+MOST_FIRST = Sort(column="total_tokens", descending=True)
+
+
+def test_the_top_rows_and_the_others_are_all_there_is() -> None:
+    """Who looks at three rows must see what they are three of."""
+    found = report(folded((Dimension.DEPLOYMENT,), used(a=1, b=50, c=7, d=7, e=3)), sort=MOST_FIRST, top=2)
+
+    assert [row.key for row in found.rows] == [("b",), ("c",)]
+    assert found.others is not None
+    assert (found.others.totals.calls, found.others.totals.total_tokens) == (3, 11)
+    assert (found.totals.total_tokens, found.next_cursor) == (68, None)
+
+
+def test_where_all_are_among_the_top_there_are_no_others() -> None:
+    """A row of nothing would be a row too many."""
+    assert report(folded((Dimension.DEPLOYMENT,), used(a=1, b=2)), sort=MOST_FIRST, top=2).others is None
+
+
+@given(st.lists(records, max_size=20), st.integers(1, 7), st.booleans())
+def test_pages_in_another_order_hold_every_row_once(rows: list[UsageRecord], limit: int, descending: bool) -> None:
+    """Rows of equal sums follow one another by their keys, so no two pages show the same."""
+    fold = folded((Dimension.DEPLOYMENT, Dimension.DAY), rows)
+    sort = Sort(column="cost_usd", descending=descending)
+    whole = report(fold, sort=sort)
+    pages = [report(fold, sort=sort, limit=limit)]
+    while pages[-1].next_cursor is not None and len(pages) <= len(whole.rows):
+        pages.append(report(fold, sort=sort, limit=limit, after=pages[-1].next_cursor))
+
+    assert [row for page in pages for row in page.rows] == list(whole.rows)
+
+
+def test_only_what_passes_all_filters_is_counted() -> None:
+    """Of each any of those that are wanted; an empty one wants what is not known."""
+    rows = [record(deployment="a", model=None), record(deployment="b", model=None), record(deployment="a")]
+    shape = ReportShape(by=(Dimension.DEPLOYMENT,), filters=Filters(deployment=frozenset("ab"), model=frozenset({""})))
+    found = report(folded((), rows, shape=shape))
+
+    assert [(row.key, row.totals.calls) for row in found.rows] == [(("a",), 1), (("b",), 1)]
+    assert found.totals.calls == 2
+
+
+def test_a_share_is_of_what_the_deployment_served_filtered_or_not() -> None:
+    """Else every label would seem to have filled it alone."""
+    rows = [provisioned("alice", 1), replace(provisioned("alice", 3), model="other")]
+    by = (Dimension.PRINCIPAL, Dimension.DEPLOYMENT)
+    shape = ReportShape(by=by, filters=Filters(model=frozenset({"other"})))
+
+    assert [row.deployment_share for row in report(folded(by, rows, shape=shape)).rows] == [Decimal("0.75")]
+
+
+def test_a_row_says_how_long_calls_took() -> None:
+    """Within two percent; of what nobody measured, nothing."""
+    rows = [replace(record(), duration_ms=number * 10) for number in range(1, 101)]
+    shape = ReportShape(by=(), percentiles=True)
+    found = report(folded((), rows, shape=shape))
+    cells = dict(zip(found.columns, found.cells(found.rows[0]), strict=True))
+
+    assert found.columns[-6:] == PERCENTILE_COLUMNS
+    assert cells["latency_p50_ms"] == pytest.approx(500, rel=0.02)
+    assert cells["latency_p99_ms"] == pytest.approx(990, rel=0.02)
+    assert cells["first_chunk_p50_ms"] is None
+
+
+def test_beside_each_row_stands_the_time_before() -> None:
+    """Also where nothing was used since: that is what is looked for."""
+    shape = ReportShape(by=(Dimension.DEPLOYMENT,), compared=True)
+    now, before = folded((), used(a=5), shape=shape), folded((), used(a=2, b=9), shape=shape)
+    found = report(now, previous=before)
+
+    assert found.columns[-3:] == PREVIOUS_COLUMNS
+    assert [(row.key, found.cells(row)[-3:]) for row in found.rows] == [(("a",), (1, 2, None)), (("b",), (1, 9, None))]
+    assert found.sums(found.totals, found.previous)["previous_total_tokens"] == 11

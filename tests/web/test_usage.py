@@ -14,18 +14,25 @@ from urllib.parse import parse_qs, urlencode
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pyarrow import parquet
 from starlette.requests import Request
 from starlette.responses import Response
 
+from shared.adapters.parquet_format import ParquetFormat
 from shared.domain.errors import MalformedRequest, StorageUnavailable
 from shared.domain.principal import VerifiedClaims
+from shared.domain.report_dimensions import Dimension
 from shared.domain.usage_record import Charge
-from shared.domain.usage_report import TOTAL_COLUMNS, Dimension
+from shared.domain.usage_report import Arrangement, ReportShape
+from shared.domain.usage_span import UsageSpan
+from shared.domain.usage_totals import TOTAL_COLUMNS
 from shared.usecases.identify_principal import IdentifyPrincipal
-from shared.usecases.query_usage import READ_ALL_ROLE, QueryUsage, UsageQuery
-from shared.web.usage import UsageEndpoint, parse_query
+from shared.usecases.query_usage import READ_ALL_ROLE, UsageQuery
+from shared.web.usage import UsageEndpoint
+from shared.web.usage_parameters import parse_query
 from tests.adapters.records import BEGUN_AT, TENANT_ID, record
-from tests.fakes import FakeClock, FakeGatewayKeys, FakeTokenVerifier, FakeUsageLedger, FakeUsageRecords
+from tests.fakes import FakeClock, FakeGatewayKeys, FakeTokenVerifier, FakeUsageLedger
+from tests.fakes_rollups import FakeUsageEntries, fake_query_usage
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 ALICE, AUDITOR = "alice.a.a", "auditor.a.a"
@@ -35,16 +42,19 @@ def utc(*parts: int) -> datetime:
     return datetime(*parts, tzinfo=UTC)  # type: ignore[arg-type, misc]
 
 
+def parsed(**parameters: str) -> UsageQuery:
+    return parse_query({name: [text] for name, text in parameters.items()}, NOW)
+
+
 # Parameters.
 
 
 def test_without_parameters_it_is_this_month_by_principal() -> None:
     """It is what most people want to know."""
     assert parse_query({}, NOW) == UsageQuery(
-        begun_from=utc(2026, 11, 1),
-        begun_before=NOW + timedelta(seconds=1),
-        by=(Dimension.PRINCIPAL,),
-        limit=1000,
+        span=UsageSpan(begun_from=utc(2026, 11, 1), begun_before=NOW + timedelta(seconds=1)),
+        shape=ReportShape(by=(Dimension.PRINCIPAL,)),
+        arrangement=Arrangement(limit=1000),
     )
 
 
@@ -63,12 +73,12 @@ def test_without_parameters_it_is_this_month_by_principal() -> None:
 )
 def test_a_time_is_read_as_it_is_written(text: str, time: datetime) -> None:
     """UTC unless it says otherwise; and the plus that nobody escapes comes as a blank."""
-    assert parse_query({"from": text}, NOW).begun_from == time
+    assert parsed(**{"from": text}).span.begun_from == time
 
 
 def test_the_last_day_there_is_can_be_asked_for() -> None:
     """No time lies 92 days after it, and that is no error of the caller's."""
-    assert parse_query({"from": "9999-12-31", "to": "9999-12-31T01:00:00"}, NOW).begun_before == utc(9999, 12, 31, 1)
+    assert parsed(**{"from": "9999-12-31", "to": "9999-12-31T01:00:00"}).span.begun_before == utc(9999, 12, 31, 1)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +91,7 @@ def test_the_last_day_there_is_can_be_asked_for() -> None:
 )
 def test_dimensions_keep_their_order_and_come_once(text: str, by: tuple[Dimension, ...]) -> None:
     """The order is that of the columns; a column that comes twice cannot be a JSON key."""
-    assert parse_query({"by": text}, NOW).by == by
+    assert parsed(by=text).shape.by == by
 
 
 @pytest.mark.parametrize(
@@ -92,7 +102,7 @@ def test_a_principal_is_an_object_id_with_or_without_its_tenant(
     text: str, tenant_id: str | None, object_id: str
 ) -> None:
     """Ids are kept in small letters, and people paste them in either."""
-    query = parse_query({"principal": text}, NOW)
+    query = parsed(principal=text)
 
     assert (query.of_tenant_id, query.of_object_id) == (tenant_id, object_id)
 
@@ -108,7 +118,19 @@ def test_a_principal_is_an_object_id_with_or_without_its_tenant(
         ({"to": "9999-12-31T23:59:59-14:00"}, "'to'"),
         ({"from": "2026-11-02", "to": "2026-11-01"}, "'to'"),
         ({"from": "2026-11-01", "to": "2026-11-01"}, "'to'"),
-        ({"from": "2026-01-01", "to": "2026-12-01"}, "92 days"),
+        ({"from": "2026-01-01", "to": "2026-12-01", "by": "hour"}, "92 days"),
+        ({"from": "2020-01-01", "to": "2026-12-01"}, "1100 days"),
+        ({"sort": "size"}, "'sort'"),
+        ({"sort": "--calls"}, "'sort'"),
+        ({"sort": "model"}, "'sort'"),
+        ({"top": "0"}, "'top'"),
+        ({"top": "5", "limit": "5"}, "'top'"),
+        ({"compare": "last"}, "'compare'"),
+        ({"compare": "previous", "by": "day"}, "'compare'"),
+        ({"percentiles": "yes"}, "'percentiles'"),
+        ({"percentiles": "true", "by": "hour"}, "'percentiles'"),
+        ({"sort": "calls", "after": "W251bGwsImEiLCJiIl0="}, "'after'"),
+        ({"sort": "calls", "after": "WyJOYU4iLCJhIiwiYiJd"}, "'after'"),
         ({"from": "2027-01-01"}, "'to'"),
         ({"by": ""}, "'by'"),
         ({"by": "model,"}, "'by'"),
@@ -139,7 +161,7 @@ def test_a_principal_is_an_object_id_with_or_without_its_tenant(
 def test_what_cannot_be_understood_is_refused_by_name(parameters: dict[str, str], named: str) -> None:
     """A report of something else than was asked looks just like the right one."""
     with pytest.raises(MalformedRequest, match=named):
-        parse_query(parameters, NOW)
+        parsed(**parameters)
 
 
 _values = st.one_of(
@@ -150,7 +172,9 @@ _values = st.one_of(
     st.lists(st.sampled_from([*Dimension, ""]), max_size=3).map(",".join),
     st.from_regex(r"[A-Za-z0-9_=-]{0,20}", fullmatch=True),
 )
-_parameters = st.dictionaries(st.sampled_from(["from", "to", "by", "principal", "limit", "after"]), _values)
+_parameters = st.dictionaries(
+    st.sampled_from(["from", "to", "by", "principal", "limit", "after", "sort", "top"]), _values
+)
 
 
 @given(_parameters)
@@ -158,14 +182,15 @@ _parameters = st.dictionaries(st.sampled_from(["from", "to", "by", "principal", 
 def test_any_parameters_are_a_query_or_malformed(parameters: dict[str, str]) -> None:
     """Anything else would be a 500, which says that we are broken, and pages somebody."""
     try:
-        query = parse_query(parameters, NOW)
+        query = parsed(**parameters)
     except MalformedRequest:
         return
 
-    assert timedelta(0) < query.begun_before - query.begun_from <= timedelta(days=92)
-    assert query.begun_from.utcoffset() == query.begun_before.utcoffset() == timedelta(0)
-    assert 1 <= query.limit <= 1000
-    assert query.by
+    span = query.span
+    assert timedelta(0) < span.begun_before - span.begun_from <= timedelta(days=1100)
+    assert span.begun_from.utcoffset() == span.begun_before.utcoffset() == timedelta(0)
+    assert 1 <= query.arrangement.limit <= 1000
+    assert query.shape.by
 
 
 # Reports.
@@ -181,25 +206,26 @@ def clock() -> FakeClock:
     return FakeClock(NOW)
 
 
-@pytest.fixture
-def records(ledger: FakeUsageLedger) -> FakeUsageRecords:
-    return FakeUsageRecords(ledger)
-
-
 class Usage:
     """The endpoint, and how to ask it."""
 
-    def __init__(self, records: FakeUsageRecords, clock: FakeClock) -> None:
+    def __init__(self, ledger: FakeUsageLedger, clock: FakeClock) -> None:
         tokens = {
             ALICE: VerifiedClaims({"tid": TENANT_ID, "oid": "alice"}),
             AUDITOR: VerifiedClaims({"tid": TENANT_ID, "oid": "auditor", "roles": [READ_ALL_ROLE]}),
         }
         identify = IdentifyPrincipal(keys=FakeGatewayKeys(), clock=clock, verifier=FakeTokenVerifier(tokens))
-        self._endpoint = UsageEndpoint(identify, QueryUsage(records), clock)
+        self.entries: FakeUsageEntries
+        query_usage, self.entries = fake_query_usage(ledger, NOW)
+        self._endpoint = UsageEndpoint(identify, query_usage, clock, ParquetFormat())
+        self._mine = UsageEndpoint(identify, query_usage, clock, ParquetFormat(), only_mine=True)
 
-    async def __call__(self, query: str = "", *, token: str | None = AUDITOR) -> Response:
+    async def __call__(
+        self, query: str = "", *, token: str | None = AUDITOR, known: str | None = None, mine: bool = False
+    ) -> Response:
         headers = [(b"authorization", b"Bearer " + token.encode())] if token else []
-        return await self._endpoint(
+        headers += [(b"if-none-match", known.encode())] if known else []
+        return await (self._mine if mine else self._endpoint)(
             Request({"type": "http", "method": "GET", "query_string": query.encode(), "headers": headers})
         )
 
@@ -217,8 +243,8 @@ class Usage:
 
 
 @pytest.fixture
-def usage(records: FakeUsageRecords, clock: FakeClock) -> Usage:
-    return Usage(records, clock)
+def usage(ledger: FakeUsageLedger, clock: FakeClock) -> Usage:
+    return Usage(ledger, clock)
 
 
 async def put(ledger: FakeUsageLedger, *object_ids: str, name: str | None = "Alice Example") -> None:
@@ -426,10 +452,85 @@ async def test_what_is_wrong_is_an_error_and_no_report(
     assert json.loads(bytes(response.body))["error"]["message"]
 
 
-async def test_a_ledger_that_cannot_be_read_is_an_error(usage: Usage, records: FakeUsageRecords) -> None:
+async def test_a_ledger_that_cannot_be_read_is_an_error(usage: Usage, ledger: FakeUsageLedger) -> None:
     """An empty report would be a cheap month."""
-    records.failure = StorageUnavailable("table usage of account x")
+    await put(ledger, "alice")
+    usage.entries.failure = StorageUnavailable("table usage of account x")
     response = await usage()
 
     assert response.status_code == 503
     assert b"account x" not in response.body
+
+
+async def test_parquet_has_the_same_rows(usage: Usage, ledger: FakeUsageLedger) -> None:
+    """With types of their own, and the columns there though nobody used anything."""
+    await put(ledger, "alice", "bob", "alice")
+    response = await usage("by=principal,day&format=parquet&percentiles=true&compare=previous&by=principal")
+    table = parquet.read_table(io.BytesIO(bytes(response.body)))
+    as_json = (await usage.json("by=principal&percentiles=true&compare=previous"))["rows"]
+
+    assert table.column_names == list(as_json[0])
+    assert table.column("total_tokens").to_pylist() == [row["total_tokens"] for row in as_json]
+    assert response.headers["content-type"] == "application/vnd.apache.parquet"
+
+
+async def test_what_the_caller_has_is_not_sent_again(usage: Usage, ledger: FakeUsageLedger) -> None:
+    """A page that asks each minute pays for what has changed."""
+    await put(ledger, "alice")
+    first = await usage("to=2026-12-01")
+    again = await usage("to=2026-12-01", known=f'"other", W/{first.headers["etag"]}')
+    await put(ledger, "alice", "bob")
+    changed = await usage("to=2026-12-01", known=first.headers["etag"])
+
+    assert (again.status_code, again.body, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    assert changed.status_code == 200
+    assert changed.headers["etag"] != first.headers["etag"]
+
+
+async def test_usage_me_is_the_callers_own_whatever_its_roles(usage: Usage, ledger: FakeUsageLedger) -> None:
+    """And it pages where it began."""
+    await put(ledger, "auditor", "alice", "auditor")
+    response = await usage("by=principal,hour,outcome&limit=1", mine=True)
+    report = json.loads(bytes(response.body))
+
+    assert {row["object_id"] for row in report["rows"]} == {"auditor"}
+    assert report["rows"][0]["hour"] == "2026-11-23T09:00:00Z"
+    assert (await usage("principal=alice", mine=True)).status_code == 400
+
+
+async def test_a_filter_may_be_repeated_or_listed(usage: Usage, ledger: FakeUsageLedger) -> None:
+    """Any of those; and what is not known is asked for by nothing."""
+    await put(ledger, "alice")
+    await ledger.end(replace(record("x"), call=replace(record("x").call, deployment="other", user_label=None)))
+
+    for query, calls in [
+        ("deployment=gpt-4o", 1),
+        ("deployment=gpt-4o&deployment=other", 2),
+        ("deployment=gpt-4o,other", 2),
+        ("deployment=gpt-4o,other&label=", 1),
+        ("outcome=abandoned", 0),
+    ]:
+        assert (await usage.json(query))["totals"]["calls"] == calls, query
+
+
+async def test_the_top_rows_come_first_and_the_others_are_summed(usage: Usage, ledger: FakeUsageLedger) -> None:
+    """By tokens, unless another column is named."""
+    await put(ledger, "alice", "bob", "carol")
+    report = await usage.json("top=1")
+    by_key = await usage.json("top=2&sort=object_id")
+
+    assert [row["object_id"] for row in report["rows"]] == ["carol"]
+    assert (report["others"]["calls"], report["next"]) == (2, None)
+    assert [row["object_id"] for row in by_key["rows"]] == ["alice", "bob"]
+
+
+@pytest.mark.parametrize("sort", ["-prompt_tokens", "cost_usd", "-object_id"])
+async def test_pages_keep_their_order(usage: Usage, ledger: FakeUsageLedger, sort: str) -> None:
+    """Whatever rows are sorted by, each comes once."""
+    await put(ledger, *"bdac")
+    whole = await usage.json(f"sort={sort}")
+    pages = [await usage.json(f"sort={sort}&limit=1")]
+    while next_page := pages[-1]["next"]:
+        pages.append(await usage.json(next_page.removeprefix("usage?")))
+
+    assert [row for page in pages for row in page["rows"]] == whole["rows"]

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from shared.usecases.identify_principal import IdentifyPrincipal
 from shared.web.calls import credentials_of
 from shared.web.errors import answering_errors
-from shared.web.usage import known_parameters
+from shared.web.usage_parameters import known_parameters
 
 
 class CallerEndpoint:

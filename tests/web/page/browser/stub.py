@@ -31,7 +31,7 @@ from shared.web.errors import error_response
 from shared.web.page.caller import CallerEndpoint
 from shared.web.page.endpoint import PageEndpoint
 from shared.web.page.files import read_page
-from shared.web.usage import known_parameters
+from shared.web.usage_parameters import known_parameters
 from tests.fakes import FakeClock, FakeGatewayKeys
 from tests.web.page.browser import sample
 

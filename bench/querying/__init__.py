@@ -1,0 +1,1 @@
+"""What `python -m bench.query` is made of."""
