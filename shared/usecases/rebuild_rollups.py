@@ -27,7 +27,7 @@ class RebuildRollups:
 
     async def __call__(self, first: date, last: date) -> int:
         """
-        Rebuild the rollups of these days, and return how many principals' days were folded.
+        Rebuild the rollups of these days, and return how many there are, one for each principal and day.
 
         Raises:
             StorageError: not all are done.
@@ -37,4 +37,5 @@ class RebuildRollups:
             # Also those whose records are gone.
             found.update(day.whose for day in page)
         await self._unfolded.mark_changed(sorted(found))
-        return await self._roll_up_usage()
+        await self._roll_up_usage()
+        return len(found)
