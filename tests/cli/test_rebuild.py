@@ -14,7 +14,7 @@ from tests.adapters.records import record
 from tests.cli.test_report import _write
 
 # A day of our own: other tests share the account.
-DAY = datetime(2031, 8, 6, 12, tzinfo=UTC)
+DAY = datetime(2034, 8, 6, 12, tzinfo=UTC)
 
 
 def test_it_says_how_much_was_folded(azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,7 +23,7 @@ def test_it_says_how_much_was_folded(azurite: Azurite, monkeypatch: pytest.Monke
     asyncio.run(
         _write(azurite.connection_string, [record(name, begun_at=DAY, object_id=name) for name in ("ann", "ben")])
     )
-    result = CliRunner().invoke(app, ["rebuild", "--from", "2031-08-06", "--to", "2031-08-07"])
+    result = CliRunner().invoke(app, ["rebuild", "--from", "2034-08-06", "--to", "2034-08-07"])
 
     assert (result.exit_code, result.stdout) == (0, "2 principals' days folded anew\n")
 
