@@ -97,6 +97,13 @@ async def query_reconciliation(request: Request) -> Response:
     return await (await bootstrap.app()).query_reconciliation(request)
 
 
+@app.function_name("describe_api")
+@app.route("usage/openapi.json", methods=["GET"], trigger_arg_name="request")
+async def describe_api(request: Request) -> Response:
+    """Describe the endpoints above as OpenAPI."""
+    return await (await bootstrap.app()).describe_api(request)
+
+
 @app.function_name("healthz")
 @app.route("healthz", methods=["GET"], trigger_arg_name="request")
 async def healthz(request: Request) -> Response:

@@ -116,7 +116,7 @@ install_browser() {
         say "Chromium ($browser)"
     elif [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
         say "Chromium from Debian, a minute or two"
-        apt_get update && apt_get install --no-install-recommends chromium ||
+        apt_get update && apt_get install --no-install-recommends chromium fonts-dejavu-core ||
             say "Chromium could not be installed: tests of the page will be skipped ($LOG says why)"
     else
         say "no Chromium on the PATH, and none can be installed: tests of the page will be skipped"

@@ -29,6 +29,7 @@ class App:
     query_findings: Endpoint
     accept_finding: Endpoint
     query_reconciliation: Endpoint
+    describe_api: Endpoint
     health: Endpoint
     sweep_open_calls: Callable[[], Awaitable[None]]
     reconcile_usage: Callable[[], Awaitable[None]]
@@ -64,6 +65,7 @@ def refusal(error: OurError) -> App:
         query_findings=refuse,
         accept_finding=refuse,
         query_reconciliation=refuse,
+        describe_api=refuse,
         health=refuse,
         sweep_open_calls=fail,
         reconcile_usage=fail,

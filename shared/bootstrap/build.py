@@ -28,6 +28,7 @@ from shared.usecases.audit_counts import AuditCounts
 from shared.usecases.open_attempts import OpenAttempts
 from shared.usecases.query_drift import QueryDrift
 from shared.usecases.sweep_open_calls import SweepOpenCalls
+from shared.web.description import DescriptionEndpoint
 from shared.web.drift import DriftEndpoint
 from shared.web.health import HealthEndpoint
 from shared.web.page.caller import CallerEndpoint
@@ -92,6 +93,7 @@ def _assemble(settings: Settings, parts: Parts, stack: AsyncExitStack) -> App:
         query_findings=proof.query_findings,
         accept_finding=proof.accept_finding,
         query_reconciliation=proof.query_reconciliation,
+        describe_api=DescriptionEndpoint(VERSION),
         health=HealthEndpoint(lambda: check_tables(parts.tables), VERSION),
         sweep_open_calls=SweepOpenCalls(parts.open_calls, parts.ledger),
         reconcile_usage=proof.reconcile_usage,

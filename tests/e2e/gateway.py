@@ -14,6 +14,7 @@ from local.stack import Stack, keep_key
 from shared.adapters.table_service import StorageSettings, open_tables
 from shared.adapters.table_usage_records import TableUsageRecords
 from shared.domain.usage_record import UsageRecord
+from shared.usecases.accept_finding import ACCEPT_ROLE
 from shared.usecases.query_usage import READ_ALL_ROLE
 from tests.adapters.entra import TENANT, Entra
 
@@ -71,11 +72,11 @@ class Gateway:
     def connection_string(self) -> str:
         return self.stack.azurite.connection_string
 
-    def new_key(self, *, reads_all: bool = False) -> tuple[str, str]:
+    def new_key(self, *, reads_all: bool = False, accepts: bool = False) -> tuple[str, str]:
         """Return a fresh principal's name and its key: whose rows are only this test's."""
         self._keys += 1
         name = f"caller-{self._keys}"
-        roles = frozenset({READ_ALL_ROLE}) if reads_all else frozenset[str]()
+        roles = frozenset([READ_ALL_ROLE] * reads_all + [ACCEPT_ROLE] * accepts)
         return name, keep_key(self.connection_string, name, roles=roles)
 
     def rows(self, object_id: str) -> list[UsageRecord]:
