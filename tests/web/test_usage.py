@@ -524,6 +524,18 @@ async def test_a_filter_may_be_repeated_or_listed(usage: Usage, ledger: FakeUsag
         assert (await usage.json(query))["totals"]["calls"] == calls, query
 
 
+async def test_the_others_are_the_last_row_of_a_table(usage: Usage, ledger: FakeUsageLedger) -> None:
+    """A file without them would add up to less than was used."""
+    await put(ledger, "alice", "bob", "carol")
+    rows, _ = await usage.csv("top=1&percentiles=true&compare=previous")
+
+    assert [(row["tenant_id"], row["object_id"], row["prompt_tokens"]) for row in rows] == [
+        (TENANT_ID, "carol", "3"),
+        ("(others)", "(others)", "3"),
+    ]
+    assert (rows[1]["principal_name"], rows[1]["latency_p50_ms"], rows[1]["previous_calls"]) == ("", "", "0")
+
+
 async def test_the_top_rows_come_first_and_the_others_are_summed(usage: Usage, ledger: FakeUsageLedger) -> None:
     """By tokens, unless another column is named."""
     await put(ledger, "alice", "bob", "carol")
