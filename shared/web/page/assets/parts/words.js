@@ -1,6 +1,6 @@
 // The ledger's names as people say them.
 
-import { axisCost, axisCount, brief, briefCost, cost, count, duration } from "./format.js";
+import { anything, axisCost, axisCount, brief, briefCost, cost, count, duration } from "./format.js";
 
 export const MEASURES = {
   total_tokens: { name: "Tokens", show: count, brief, mark: axisCount, unit: "tokens" },
@@ -92,8 +92,11 @@ export function nameOf(row, dimension) {
   if (dimension === "principal") return row.principal_name || row.object_id || "unknown";
   const value = row[dimension];
   if (dimension === "outcome") return outcome(value).name;
-  return value || "not known";
+  return value || (dimension === "label" ? "no label" : "not known");
 }
+
+/** The account's name, the last part of an Azure resource id, which is long; the whole id is for its title. */
+export const accountOf = (resource) => resource.replace(/\/+$/, "").split("/").at(-1);
 
 /** What filters by this row's value; "" where there is none. */
 export const valueOf = (row, dimension) =>
@@ -104,6 +107,9 @@ export const spaced = (name) =>
   String(name ?? "")
     .replace(/_ms$|_usd$/, "")
     .replaceAll("_", " ");
+
+/** What a column holds, for people: its name says the unit. */
+export const shownAs = (name, value) => (/_ms$/.test(name) && value !== "" ? duration(value) : anything(value));
 
 export const COLUMNS = {
   calls: ["Calls", count],
