@@ -1,9 +1,10 @@
 """
 `make run`: everything on this machine, until Ctrl-C.
 
-What is stored, the key to call with, and the app's settings for a shell (`env`) stay in `.azurite/`. The environment may say PORT (7071, 0 for a
-free one), LEDGER_DEV_KEY (a random one), AZURE_OPENAI_ENDPOINT and the settings that go with it (simulated),
-SIMULATE_EXPORTS=0 (Azure's log exports are simulated where Azure OpenAI is), and any setting of the app.
+What is stored, the key to call with, and the app's settings for a shell (`env`) stay in `.azurite/`. The environment
+may say PORT (7071, 0 for a free one), LEDGER_DEV_KEY (a random one), AZURE_OPENAI_ENDPOINT and the settings that go
+with it (simulated), SIMULATE_EXPORTS=0 (Azure's log exports are simulated where Azure OpenAI is), and any setting of
+the app.
 """
 
 from __future__ import annotations

@@ -69,8 +69,8 @@ export const SEVERITIES = {
 };
 
 export const FINDING_KINDS = {
-  bypass_with_identity: "Went round the gate, with an identity",
-  bypass_with_key: "Went round the gate, with a key",
+  bypass_with_identity: "Past the gateway, with an identity",
+  bypass_with_key: "Past the gateway, with a key",
   record_without_service_call: "Record that Azure does not know",
   token_counts_differ: "Token counts differ",
   keys_listed: "Keys listed",

@@ -105,7 +105,7 @@ function sums({ totals, lateness_seconds: lateness }) {
       {},
       sumOf("Matched", totals.matched),
       sumOf("Ours only", totals.ours_only, "Azure has no log of them"),
-      sumOf("Azure’s only", totals.azure_only, "they went round the gate"),
+      sumOf("Azure’s only", totals.azure_only, "they went past the gateway"),
       sumOf("Late", totals.late, "Azure’s log is awaited"),
     ),
   );

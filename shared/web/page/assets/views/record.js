@@ -16,6 +16,8 @@ const MATCHES = {
   none: ["bad", "Azure has no log of it", "Either logs are not exported, or this call did not reach Azure."],
 };
 
+const PAST = ["warn", "Azure alone logged this call", "Our record is made of this."];
+
 // What we call that of which Azure's log speaks, where the names differ.
 const OURS = {
   correlation_id: "apim_request_id",
@@ -186,7 +188,7 @@ const known = (value) => (value ? count(value) : null);
 
 /** Both sides beside each other where they speak of the same, and what only Azure knows. */
 function azure(call, seen, match) {
-  const [tone, title, note] = MATCHES[match] ?? ["soft", spaced(match), ""];
+  const [tone, title, note] = isPast(call) ? PAST : (MATCHES[match] ?? ["soft", spaced(match), ""]);
   const verdictOf = h("p", { class: "verdict" }, badge(tone, title), ` ${note}`);
   if (!seen) return verdictOf;
   const rows = Object.entries(seen).filter(([, value]) => value !== null && value !== "" && typeof value !== "object");

@@ -94,7 +94,7 @@ function ending(row) {
   const { name, tone } = outcome(row.outcome);
   return [
     badge(tone, name),
-    row.origin === "azure_logs" && h("span", { class: "note" }, "past the gate"),
+    row.origin === "azure_logs" && h("span", { class: "note" }, "past the gateway"),
     row.error_code && h("span", { class: "note" }, row.error_code),
   ];
 }
