@@ -95,8 +95,8 @@ export function nameOf(row, dimension) {
   return value || (dimension === "label" ? "no label" : "not known");
 }
 
-/** The account's name, the last part of an Azure resource id, which is long; the whole id is for its title. */
-export const accountOf = (resource) => resource.replace(/\/+$/, "").split("/").at(-1);
+/** The account's name, which is the end of an Azure resource id; any other name whole. */
+export const accountOf = (resource) => /^\/subscriptions\/.*\/([^/]+)$/.exec(resource)?.[1] ?? resource;
 
 /** What filters by this row's value; "" where there is none. */
 export const valueOf = (row, dimension) =>
