@@ -96,7 +96,8 @@ export function nameOf(row, dimension) {
 }
 
 /** The account's name, which is the end of an Azure resource id; any other name whole. */
-export const accountOf = (resource) => /^\/subscriptions\/.*\/([^/]+)$/.exec(resource)?.[1] ?? resource;
+export const accountOf = (resource) => ACCOUNT.exec(resource)?.[1] ?? resource;
+const ACCOUNT = /^\/subscriptions\/[^/]+\/resourcegroups\/[^/]+\/providers\/[^/]+\/[^/]+\/([^/]+)$/i;
 
 /** What filters by this row's value; "" where there is none. */
 export const valueOf = (row, dimension) =>
