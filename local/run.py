@@ -1,9 +1,10 @@
 """
 `make run`: everything on this machine, until Ctrl-C.
 
-What is stored, and the key to call with, stay in `.azurite/`. The environment may say PORT (7071, 0 for a
-free one), LEDGER_DEV_KEY (a random one), AZURE_OPENAI_ENDPOINT and the settings that go with it (simulated),
-SIMULATE_EXPORTS=0 (Azure's log exports are simulated where Azure OpenAI is), and any setting of the app.
+What is stored, the key to call with, and the app's settings for a shell (`env`) stay in `.azurite/`. The environment
+may say PORT (7071, 0 for a free one), LEDGER_DEV_KEY (a random one), AZURE_OPENAI_ENDPOINT and the settings that go
+with it (simulated), SIMULATE_EXPORTS=0 (Azure's log exports are simulated where Azure OpenAI is), and any setting of
+the app.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import NoReturn
 
 from local.azurite import running_azurite
@@ -39,6 +41,8 @@ _DEFAULT_STATE = REPOSITORY / ".azurite"
 _DEFAULT_PORT = 7071
 # What the principal of the key may: see everybody's usage.
 _ROLES = frozenset({"Usage.Read.All", "Findings.Accept.All"})
+# Settings of a real resource, which the command line needs too; its key is kept in no file.
+_PASSED_ON = ("AZURE_OPENAI_ENDPOINT", "UPSTREAM_AUTH")
 _LOOK_SECONDS = 0.2
 
 
@@ -77,7 +81,8 @@ def _start(children: ExitStack, state: Path) -> list[Child]:
     key = keep_key(azurite.connection_string, "dev", roles=_ROLES, key=_dev_key(state))
     started = [azurite.process]
     settings = {"AzureWebJobsStorage": azurite.connection_string}
-    endpoint = os.environ.get("AZURE_OPENAI_ENDPOINT")
+    settings |= {name: os.environ[name] for name in _PASSED_ON if os.environ.get(name)}
+    endpoint = settings.get("AZURE_OPENAI_ENDPOINT")
     if not endpoint:
         _say("simulated Azure OpenAI")
         exporting = export_arguments(azurite.connection_string) if _exports_simulated() else []
@@ -88,7 +93,7 @@ def _start(children: ExitStack, state: Path) -> list[Child]:
     host = children.enter_context(function_host(settings, port=_port(), on_line=_pass_on))
     url = ready_url(host)
     environment_file = state / "env"
-    _write_private(environment_file, f"export AzureWebJobsStorage='{azurite.connection_string}'")
+    _write_private(environment_file, "\n".join(f"export {name}={quote(it)}" for name, it in settings.items()))
     print(_summary(url, key, endpoint, environment_file))
     print(f"ready {url}", flush=True)
     return [*started, host]
@@ -139,9 +144,9 @@ def _dev_key(state: Path) -> str:
     return kept.read_text("ascii").strip()
 
 
-def _write_private(path: Path, line: str) -> None:
+def _write_private(path: Path, text: str) -> None:
     path.touch(mode=0o600)
-    path.write_text(f"{line}\n", "utf-8")
+    path.write_text(f"{text}\n", "utf-8")
 
 
 def _pass_on(line: str) -> None:

@@ -17,6 +17,8 @@ from shared.cli.tail import tail
 app = typer.Typer(
     help="Azure OpenAI's ledger: who may call, and who used what.",
     no_args_is_help=True,
+    # There is no program of a name of its own that a shell could complete.
+    add_completion=False,
     # A traceback with locals would show keys.
     pretty_exceptions_show_locals=False,
 )

@@ -34,7 +34,10 @@ def issue(
     tenant: Annotated[str | None, typer.Option(help="Entra tenant id of the principal to charge.")] = None,
     object_id: Annotated[str | None, typer.Option(help="Entra object id of the principal to charge.")] = None,
     app_id: Annotated[str | None, typer.Option(help="Entra application id, beside the principal.")] = None,
-    kind: Annotated[PrincipalKind | None, typer.Option(help="What the object id is (default: application).")] = None,
+    kind: Annotated[
+        PrincipalKind | None,
+        typer.Option(metavar="KIND", help="What the object id is: user, application (default) or managed_identity."),
+    ] = None,
     role: Annotated[list[str] | None, typer.Option(help="A role of the principal; may be repeated.")] = None,
     expires_in_days: Annotated[int | None, typer.Option(min=1, max=_CENTURY_DAYS, help="(default: never)")] = None,
     as_json: _AsJson = False,

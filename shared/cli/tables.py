@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.box import SIMPLE_HEAD
+from rich.box import SIMPLE
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
@@ -17,6 +17,8 @@ _UNBOUNDED = 1000
 _GAP = 2
 _EDGES = 2
 _LEAST_TEXT = 12
+# Before a name is cut further than this, a column is left out.
+_COMFORTABLE_TEXT = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,15 @@ class Column:
     @property
     def least_width(self) -> int:
         """What it takes at least."""
-        return min(self.width, max(_LEAST_TEXT, cell_len(self.heading))) if self.may_shrink else self.width
+        return self._cut_to(_LEAST_TEXT)
+
+    @property
+    def comfortable_width(self) -> int:
+        """What it takes to tell its cells apart."""
+        return self._cut_to(_COMFORTABLE_TEXT)
+
+    def _cut_to(self, width: int) -> int:
+        return min(self.width, max(width, cell_len(self.heading))) if self.may_shrink else self.width
 
 
 def console() -> Console:
@@ -56,7 +66,7 @@ def table(columns: Sequence[Column], width: int, title: str = "", *, has_edge: b
     width -= _EDGES if has_edge else 0
     fitting = _fitting(columns, width)
     made = Table(
-        box=SIMPLE_HEAD,
+        box=SIMPLE,
         show_edge=has_edge,
         pad_edge=False,
         collapse_padding=True,
@@ -79,9 +89,9 @@ def table(columns: Sequence[Column], width: int, title: str = "", *, has_edge: b
 
 
 def _fitting(columns: Sequence[Column], width: int) -> list[Column]:
-    """Return the columns without those that there is no room for at their least."""
+    """Return the columns without those that there is no room for beside the others."""
     left = list(columns)
-    while _space([column.least_width for column in left]) > width:
+    while _space([column.comfortable_width for column in left]) > width:
         last = max(left, key=lambda column: column.rank)
         if last.rank == 0:
             break

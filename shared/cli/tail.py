@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Annotated, NamedTuple
 
 import typer
-from rich.cells import set_cell_size
+from rich.cells import cell_len, set_cell_size
 
 from shared.adapters.system_clock import SystemClock
 from shared.adapters.table_record_search import TableRecordSearch
@@ -112,11 +112,14 @@ def line(record: UsageRecord, width: int) -> str:
     """Return a call in a line of so many columns; the columns of all lines stand below each other."""
     call, usage = record.call, record.usage
     is_wide = width >= _WIDE
+    call_id = short_id(call.call_id)
+    # An id that takes more, as of a call past the gateway, takes it from the principal.
+    room = (34 if is_wide else 21) - len(call_id) - 2
     cells = [
         record.ended_at.strftime("%H:%M:%S"),
-        short_id(call.call_id),
-        set_cell_size(principal_of(call.principal.name, call.principal.object_id), 24 if is_wide else 11),
-        *([set_cell_size(harmless(call.deployment or record.model), 16)] if is_wide else []),
+        call_id,
+        _cut(principal_of(call.principal.name, call.principal.object_id), room),
+        *([_cut(harmless(call.deployment or record.model), 16)] if is_wide else []),
         tokens(usage, usage.prompt_tokens).rjust(7),
         tokens(usage, usage.completion_tokens).rjust(6),
         *([dollars(record.charge.cost_usd).rjust(9)] if is_wide else []),
@@ -124,3 +127,8 @@ def line(record: UsageRecord, width: int) -> str:
         outcome(record),
     ]
     return "  ".join(cells)
+
+
+def _cut(text: str, width: int) -> str:
+    """Return text that takes exactly so many columns, with a mark where it was cut."""
+    return set_cell_size(text, width) if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"

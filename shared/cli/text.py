@@ -11,6 +11,7 @@ UNKNOWN = "-"
 _ID_SHOWN = 8
 # Ids of calls that went past the gate begin alike.
 _BYPASS = "bypass-"
+_LEAST_SHOWN = Decimal("0.0001")
 # What Azure did not report: counted by us, or what had arrived when the answer was cut.
 _MARKS = {UsageSource.ESTIMATED: "~", UsageSource.PARTIAL: ">"}
 
@@ -46,8 +47,10 @@ def tokens(usage: TokenUsage, count: int | None) -> str:
 
 
 def dollars(amount: Decimal | None) -> str:
-    """Return an amount to a hundredth of a cent."""
-    return UNKNOWN if amount is None else f"{amount:,.4f}"
+    """Return an amount to a hundredth of a cent; what is less is told to be, and is not shown as nothing."""
+    if amount is None:
+        return UNKNOWN
+    return f"<{_LEAST_SHOWN}" if 0 < amount < _LEAST_SHOWN else f"{amount:,.4f}"
 
 
 def seconds(duration_ms: int | None) -> str:

@@ -26,6 +26,12 @@ _HEADINGS = {
     "calls_unpriced": "unpriced",
     "provisioned_tokens": "provisioned",
     SHARE_COLUMN: "share",
+    "latency_p50_ms": "p50 ms",
+    "latency_p95_ms": "p95 ms",
+    "latency_p99_ms": "p99 ms",
+    "first_chunk_p50_ms": "first p50",
+    "first_chunk_p95_ms": "first p95",
+    "first_chunk_p99_ms": "first p99",
     "previous_calls": "calls before",
     "previous_total_tokens": "total before",
     "previous_cost_usd": "cost before",
@@ -45,6 +51,9 @@ _RANKS = {
     "provisioned_tokens": 5,
     "completion_tokens": 4,
     "prompt_tokens": 3,
+    "first_chunk_p99_ms": 2,
+    "first_chunk_p95_ms": 2,
+    "first_chunk_p50_ms": 2,
     "cost_usd": 1,
 }
 _TREND_RANK = 2
@@ -76,13 +85,15 @@ def trends_of(columns: Sequence[str], sums: Row, rows: Iterable[Row], begun_from
     """
     Return the trend of the total tokens of each row of a report, from the rows of the same report by day.
 
-    Bars of different rows can be compared. `columns` and `sums` are those of the report without days.
+    Bars of different rows can be compared: all begin with the first day of which there is anything. `columns` and
+    `sums` are those of the report without days.
     """
-    days = [day.isoformat() for day in _days(begun_from.date(), last.date())]
     names = _naming(columns, sums)
     totals: defaultdict[tuple[Cell, ...], dict[str, int]] = defaultdict(dict)
     for row in rows:
         totals[tuple(row[name] for name in names)][str(row["day"])] = int(row["total_tokens"] or 0)
+    first = min((day for by_day in totals.values() for day in by_day), default="")
+    days = [day.isoformat() for day in _days(begun_from.date(), last.date()) if day.isoformat() >= first]
     lines = sparklines([[by_day.get(day, 0) for day in days] for by_day in totals.values()])
     return dict(zip(totals, lines, strict=True))
 

@@ -50,6 +50,19 @@ def test_without_it_columns_go_by_rank_before_any_is_cut(width: int, headings: i
     assert "…" in lines[3]
 
 
+def test_a_column_goes_before_a_name_is_cut_to_a_stump() -> None:
+    """Two names that begin alike must be told apart."""
+    (heading, *_, name) = printed(COLUMNS[:3], 50)[:4]
+
+    assert heading.split() == ["name", "calls"]
+    assert len(name.split("…")[0]) > 20
+
+
+def test_sums_stand_below_a_line() -> None:
+    """They are no row."""
+    assert set(printed(COLUMNS, 200)[-2].strip()) == {"─"}
+
+
 def test_a_cell_is_never_markup() -> None:
     """Nor an emoji by its name, nor a link."""
     cells = ["[red]x[/red]", ":smile: [link=http://x]y[/link]"]

@@ -177,6 +177,7 @@ def test_lines_stand_below_each_other_and_do_nothing(width: int) -> None:
         )
         for name in names
     ]
+    lines.append(line(replace(plain, call=replace(plain.call, call_id="bypass-0123456789")), width))
     widths = [cell_len(each) for each in lines]
 
     assert len(set(widths)) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -67,6 +68,18 @@ def test_the_key_is_private_and_the_environment_may_name_another(tmp_path: Path)
 
     assert answer.status_code == 200
     assert stat.S_IMODE((tmp_path / "dev-key").stat().st_mode) == 0o600
+
+
+def test_a_shell_finds_the_settings_of_the_app(tmp_path: Path) -> None:
+    """Else the command line looks at an installation that is half there, and says so."""
+    with _running(tmp_path) as run:
+        _url(run)
+        command = f'. {tmp_path}/env && "{sys.executable}" -m shared.cli doctor --json'
+        seen = subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=False, text=True)
+
+    status = {each["name"]: each["status"] for each in json.loads(seen.stdout)}
+    assert (status["settings"], status["upstream"]) == ("ok", "ok")
+    assert seen.returncode == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

@@ -65,6 +65,7 @@ def doctor(
 
     Settings are the environment's, unless there is a file of them. Nothing is changed but a row and a blob of the
     doctor's own, written and deleted; no token is spent. What a login may do is asked of yours, not of the app's.
+    Azure OpenAI is asked for its models past the gateway, which a finding will tell of.
     """
     with naming_what_is_wrong():
         given = (settings_in(app_settings),) if app_settings else ()

@@ -114,7 +114,8 @@ async def check_findings(tables: TableServiceClient, clock: Clock) -> list[Check
     if not unsettled:
         return [ok("findings", f"none is open of the last {_RECENT.days} days")]
     high = sum(finding.severity is Severity.HIGH for finding in unsettled)
-    seen = f"{len(unsettled):,} are open of the last {_RECENT.days} days, {high:,} of them high"
+    are = "is" if len(unsettled) == 1 else "are"
+    seen = f"{len(unsettled):,} {are} open of the last {_RECENT.days} days, {high:,} of them high"
     return [warning("findings", seen, "look at them: `findings list`, and `findings accept` what is all right")]
 
 

@@ -107,7 +107,7 @@ async def _categories(patient: Patient, containers: Sequence[_Container], now: d
     seen = [container.name.removeprefix("insights-") for container in containers if container.recent]
     came = f"seen in the last day: {', '.join(seen) or 'none'}"
     if not await _has_calls(patient, now):
-        return [skipped("diagnostics", f"no call has been answered lately, so nothing need be logged; {came}")]
+        return [skipped("diagnostics", f"no call of the last day is so old that it must be logged by now; {came}")]
     if not await _has_logged(patient, now):
         what = "calls were answered in the last day, and Azure has logged none of them"
         return [failed("diagnostics", f"{what}; {came}", "make a diagnostic setting", EXPORT_COMMAND)]

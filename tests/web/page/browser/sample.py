@@ -15,6 +15,11 @@ from typing import Any
 NOW = datetime(2026, 11, 25, 14, 20, tzinfo=UTC)
 _DAYS = 60
 TENANT_ID = "5f1d7c1a-0d3e-4a55-9a0b-6c2f5d9f0c11"
+# As long as Azure's are: what is too wide for a phone shows here.
+RESOURCES = [
+    f"/subscriptions/{TENANT_ID}/resourcegroups/rg-contoso/providers/microsoft.cognitiveservices/accounts/{name}"
+    for name in ("contoso-east", "contoso-west")
+]
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 
 
@@ -154,7 +159,7 @@ def finding(number: int, **fields: Any) -> dict[str, Any]:
         "title": "A key that was listed is used past the gate",
         "summary": "Key 1 of contoso-east was listed by ops@contoso.com at 08:12; from 08:31 on, calls came with a key "
         "and no identity.",
-        "resource": "contoso-east.openai.azure.com",
+        "resource": RESOURCES[0],
         "first_seen_at": "2026-11-25T08:31:07Z",
         "last_seen_at": "2026-11-25T11:02:44Z",
         "occurrences": 214,
@@ -306,7 +311,7 @@ def reconciliation(begin: datetime, end: datetime) -> list[dict[str, Any]]:
     """Return the hours of two resources: the newest are late, and a few do not add up."""
     chance = random.Random(9)
     rows = []
-    for resource in ("contoso-east.openai.azure.com", "contoso-west.openai.azure.com"):
+    for resource in RESOURCES:
         hour = begin.replace(minute=0, second=0, microsecond=0)
         while hour < min(end, NOW):
             rows.append(_hour(resource, hour, chance))

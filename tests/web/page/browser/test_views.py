@@ -19,7 +19,7 @@ VIEWS = {
     "?view=records&deployment=embed": "text-embedding-3-large",
     f"?view=record&call={_CALL['call_id']}&at={_CALL['begun_at']}": "Azure logged this call too",
     "?view=findings&state=all": "A key that was listed is used past the gate",
-    "?view=reconciliation&period=today": "contoso-east.openai.azure.com",
+    "?view=reconciliation&period=today": "contoso-east",
 }
 
 
@@ -109,6 +109,14 @@ def test_every_chart_has_words_and_numbers(opened: Opener) -> None:
     assert figure.get_by_role("columnheader").all_inner_texts()[:2] == ["Hour (UTC)", "gpt-4.1-2025-04-14"]
     # Every hour until now, those without calls too.
     assert figure.locator("tbody tr").count() == 15
+
+
+def test_many_are_thousands_and_millions_that_nobody_takes_for_thousandths(opened: Opener) -> None:
+    """In British English a million is "m"; beside dollars and durations that is a milli."""
+    figures = opened().page.get_by_role("region", name="This month").inner_text()
+
+    assert "342K" in figures
+    assert "742M" in figures
 
 
 def test_a_call_without_a_price_is_told_beside_the_sum(opened: Opener) -> None:

@@ -36,7 +36,7 @@ export function lines(options) {
       width: 2,
       dash: each.dash,
       spanGaps: false,
-      points: { show: true, size: 4 },
+      points: { show: true, size: 6 },
     })),
   });
   return figure({ ...options, draw });
@@ -72,7 +72,7 @@ function drawn(plot, { width, draw, bin, mark, tell }) {
       height: HEIGHT,
       ms: 1e-3,
       tzDate: (time) => uPlot.tzDate(new Date(time * 1e3), "Etc/UTC"),
-      padding: [10, 18, 0, 0],
+      padding: [10, 28, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { show: !isBars }, drag: { x: false, y: false } },
       hooks: { setCursor: [(chart) => tell(chart.cursor.idx ?? null)] },

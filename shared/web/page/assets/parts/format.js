@@ -1,5 +1,6 @@
 // Numbers and times for people: by their locale, with units, in UTC.
 
+const HOUR = 3_600_000;
 const locale = undefined; // the browser's
 const plain = new Intl.NumberFormat(locale);
 const short = new Intl.NumberFormat(locale, {
@@ -18,10 +19,20 @@ const fine = new Intl.NumberFormat(locale, { ...dollar, maximumSignificantDigits
 const round = new Intl.NumberFormat(locale, { ...dollar, maximumFractionDigits: 0 });
 const shortDollars = new Intl.NumberFormat(locale, { ...dollar, notation: "compact", maximumSignificantDigits: 3 });
 
+const shortest = new Intl.NumberFormat(locale, { notation: "compact" });
+
 const NOTHING = "–";
+// In British English millions are "m", which elsewhere are thousandths.
+const LETTERS = { k: "K", m: "M", bn: "B", tn: "T" };
+const compact = (form, value) =>
+  form
+    .formatToParts(value)
+    .map((each) => (each.type === "compact" ? (LETTERS[each.value] ?? each.value) : each.value))
+    .join("");
 
 export const count = (value) => (isKnown(value) ? plain.format(value) : NOTHING);
-export const brief = (value) => (isKnown(value) ? (Math.abs(value) < 10_000 ? plain : short).format(value) : NOTHING);
+export const brief = (value) =>
+  isKnown(value) ? (Math.abs(value) < 10_000 ? plain.format(value) : compact(short, value)) : NOTHING;
 export const part = (value) => (isKnown(value) ? percent.format(value) : NOTHING);
 
 /** So many of something, as "1 call" and "2 calls". */
@@ -34,19 +45,20 @@ export function cost(value) {
   return (amount > 0 && amount < 0.01 ? fine : cents).format(value);
 }
 export const wholeCost = (value) => (isKnown(value) ? exact.format(value) : NOTHING);
-export const briefCost = (value) => (Math.abs(value) >= 100_000 ? shortDollars.format(value) : cost(value));
+export const briefCost = (value) => (Math.abs(value) >= 100_000 ? compact(shortDollars, value) : cost(value));
 /** A cost beside an axis: no more of it than there is room for. */
 export const axisCost = (value) =>
   Math.abs(value) >= 10_000
-    ? shortDollars.format(value)
+    ? compact(shortDollars, value)
     : (value === 0 || Math.abs(value) >= 10 ? round : fine).format(value);
-export const axisCount = (value) => new Intl.NumberFormat(locale, { notation: "compact" }).format(value);
+export const axisCount = (value) => compact(shortest, value);
 
 export function duration(ms) {
   if (!isKnown(ms)) return NOTHING;
   if (ms < 1000) return `${plain.format(ms)} ms`;
   if (ms < 120_000) return `${(ms / 1000).toLocaleString(locale, { maximumSignificantDigits: 3 })} s`;
-  return `${(ms / 60_000).toLocaleString(locale, { maximumSignificantDigits: 3 })} min`;
+  if (ms < 2 * HOUR) return `${(ms / 60_000).toLocaleString(locale, { maximumSignificantDigits: 3 })} min`;
+  return `${(ms / HOUR).toLocaleString(locale, { maximumSignificantDigits: 3 })} h`;
 }
 
 export function bytes(value) {
@@ -111,8 +123,9 @@ export const binName = (time, bin) => (bin === "hour" ? `${hour(time)} UTC` : da
 /** Any value of a row whose columns one does not know. */
 export function anything(value) {
   if (typeof value === "number") return plain.format(value);
+  if (typeof value === "boolean") return value ? "yes" : "no";
   if (/^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/.test(value)) return moment(value);
-  return isKnown(value) || typeof value === "string" || typeof value === "boolean" ? String(value) : NOTHING;
+  return isKnown(value) || typeof value === "string" ? String(value) : NOTHING;
 }
 
 /** From when to when, both days included. */

@@ -1,6 +1,6 @@
 // The ledger's names as people say them.
 
-import { axisCost, axisCount, brief, briefCost, cost, count, duration } from "./format.js";
+import { anything, axisCost, axisCount, brief, briefCost, cost, count, duration } from "./format.js";
 
 export const MEASURES = {
   total_tokens: { name: "Tokens", show: count, brief, mark: axisCount, unit: "tokens" },
@@ -69,8 +69,8 @@ export const SEVERITIES = {
 };
 
 export const FINDING_KINDS = {
-  bypass_with_identity: "Went round the gate, with an identity",
-  bypass_with_key: "Went round the gate, with a key",
+  bypass_with_identity: "Past the gateway, with an identity",
+  bypass_with_key: "Past the gateway, with a key",
   record_without_service_call: "Record that Azure does not know",
   token_counts_differ: "Token counts differ",
   keys_listed: "Keys listed",
@@ -92,8 +92,12 @@ export function nameOf(row, dimension) {
   if (dimension === "principal") return row.principal_name || row.object_id || "unknown";
   const value = row[dimension];
   if (dimension === "outcome") return outcome(value).name;
-  return value || "not known";
+  return value || (dimension === "label" ? "no label" : "not known");
 }
+
+/** The account's name, which is the end of an Azure resource id; any other name whole. */
+export const accountOf = (resource) => ACCOUNT.exec(resource)?.[1] ?? resource;
+const ACCOUNT = /^\/subscriptions\/[^/]+\/resourcegroups\/[^/]+\/providers\/[^/]+\/[^/]+\/([^/]+)$/i;
 
 /** What filters by this row's value; "" where there is none. */
 export const valueOf = (row, dimension) =>
@@ -104,6 +108,9 @@ export const spaced = (name) =>
   String(name ?? "")
     .replace(/_ms$|_usd$/, "")
     .replaceAll("_", " ");
+
+/** What a column holds, for people: its name says the unit. */
+export const shownAs = (name, value) => (/_ms$/.test(name) && value !== "" ? duration(value) : anything(value));
 
 export const COLUMNS = {
   calls: ["Calls", count],

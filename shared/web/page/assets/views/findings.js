@@ -2,12 +2,12 @@
 
 import { h, replace } from "../parts/dom.js";
 import { picker } from "../parts/choices.js";
-import { anything, count, minute, second } from "../parts/format.js";
+import { count, minute, second } from "../parts/format.js";
 import { head } from "../parts/head.js";
 import { badge } from "../parts/panel.js";
 import { empty, fill, say } from "../parts/states.js";
 import { table } from "../parts/table.js";
-import { FINDING_KINDS, FINDING_STATES, SEVERITIES, severity, spaced } from "../parts/words.js";
+import { FINDING_KINDS, FINDING_STATES, SEVERITIES, accountOf, severity, shownAs, spaced } from "../parts/words.js";
 import { linkTo } from "../data/address.js";
 import { get, post } from "../data/api.js";
 import { periodOf } from "../data/period.js";
@@ -97,16 +97,12 @@ function content(finding, scene, draw) {
     h(
       "p",
       { class: "note" },
-      [
-        FINDING_KINDS[finding.kind] ?? spaced(finding.kind),
-        finding.resource,
-        finding.occurrences > 1
-          ? `${count(finding.occurrences)} times, ${second(finding.first_seen_at)} to ${second(finding.last_seen_at)}`
-          : second(finding.last_seen_at),
-      ]
-        .filter(Boolean)
-        .join(" · "),
-      " UTC",
+      FINDING_KINDS[finding.kind] ?? spaced(finding.kind),
+      finding.resource && [" · ", h("span", { title: finding.resource }, accountOf(finding.resource))],
+      " · ",
+      finding.occurrences > 1
+        ? `${count(finding.occurrences)} times, ${second(finding.first_seen_at)} to ${second(finding.last_seen_at)} UTC`
+        : `${second(finding.last_seen_at)} UTC`,
     ),
     standing(finding),
     evidence(finding),
@@ -139,7 +135,7 @@ function evidence(finding) {
   const columns = names.map((name) => ({
     name: spaced(name),
     number: rows.every((row) => typeof (row[name] ?? 0) === "number"),
-    cell: (row) => anything(row[name]),
+    cell: (row) => shownAs(name, row[name]),
     key: (row) => row[name] ?? null,
   }));
   return h(

@@ -1,11 +1,12 @@
 // Whether the ledger is complete: our records against what Azure logged, hour by hour.
 
 import { h } from "../parts/dom.js";
-import { brief, count, counted, day, hour, second } from "../parts/format.js";
+import { brief, count, counted, day, duration, hour, second } from "../parts/format.js";
 import { head } from "../parts/head.js";
 import { badge, panel } from "../parts/panel.js";
 import { empty, fill } from "../parts/states.js";
 import { table } from "../parts/table.js";
+import { accountOf } from "../parts/words.js";
 import { get } from "../data/api.js";
 import { linkTo } from "../data/address.js";
 import { bins, periodOf } from "../data/period.js";
@@ -96,7 +97,7 @@ function sums({ totals, lateness_seconds: lateness }) {
       h(
         "p",
         { class: "note" },
-        `Azure’s logs may come ${count(Math.round(lateness / 360) / 10)} h late; what is not there then is missing.`,
+        `Azure’s logs may come ${duration(lateness * 1000)} late; what is not there then is missing.`,
       ),
     ),
     h(
@@ -104,7 +105,7 @@ function sums({ totals, lateness_seconds: lateness }) {
       {},
       sumOf("Matched", totals.matched),
       sumOf("Ours only", totals.ours_only, "Azure has no log of them"),
-      sumOf("Azure’s only", totals.azure_only, "they went round the gate"),
+      sumOf("Azure’s only", totals.azure_only, "they went past the gateway"),
       sumOf("Late", totals.late, "Azure’s log is awaited"),
     ),
   );
@@ -140,9 +141,9 @@ function strip(resource, rows, place, period) {
         "a",
         {
           href: linkTo(place, { resource: place.resource ? "" : resource }),
-          title: place.resource ? "Show all resources" : "Show this resource alone",
+          title: `${resource}: show ${place.resource ? "all resources" : "this one alone"}`,
         },
-        resource,
+        accountOf(resource),
       ),
       h("span", { class: "note" }, words),
     ),
@@ -182,7 +183,11 @@ function columns() {
   });
   return [
     { name: "Hour (UTC)", cell: (row) => hour(row.hour), key: (row) => Date.parse(row.hour) },
-    { name: "Resource", cell: (row) => row.resource, key: (row) => row.resource },
+    {
+      name: "Resource",
+      cell: (row) => h("span", { title: row.resource }, accountOf(row.resource)),
+      key: (row) => accountOf(row.resource),
+    },
     ...COUNTED.map((field, i) => number(["Matched", "Ours only", "Azure’s only", "Late"][i], field, "Calls")),
     number("Ours", "our_prompt_tokens", "Prompt tokens"),
     number("Azure’s", "azure_prompt_tokens", "Prompt tokens"),

@@ -1,11 +1,11 @@
 // One call's whole story: who, what, when, how much, and what Azure says of it.
 
 import { h } from "../parts/dom.js";
-import { anything, bytes, cost, count, duration, moment, wholeCost } from "../parts/format.js";
+import { bytes, cost, count, duration, moment, wholeCost } from "../parts/format.js";
 import { badge, facts, panel } from "../parts/panel.js";
 import { fill } from "../parts/states.js";
 import { table } from "../parts/table.js";
-import { KINDS, SOURCES, outcome, severity, spaced } from "../parts/words.js";
+import { KINDS, SOURCES, outcome, severity, shownAs, spaced } from "../parts/words.js";
 import { get } from "../data/api.js";
 import { viewLink } from "../data/address.js";
 
@@ -14,6 +14,16 @@ const MATCHES = {
   likeness: ["warn", "Azure logged a call like it", "Found by time, deployment and size, for there is no common id."],
   late: ["soft", "Azure has not logged it yet", "Azure’s logs come late; it is looked for again."],
   none: ["bad", "Azure has no log of it", "Either logs are not exported, or this call did not reach Azure."],
+};
+
+const PAST = ["warn", "Azure alone logged this call", "Our record is made of this."];
+
+// What we call that of which Azure's log speaks, where the names differ.
+const OURS = {
+  correlation_id: "apim_request_id",
+  requested_at: "begun_at",
+  log_operation: "operation",
+  api_name: "api_version",
 };
 
 export function record({ place, viewer, signal }) {
@@ -62,7 +72,7 @@ function told({ record: call, service_call: seen, findings, match }, place, view
 }
 
 function verdict(call) {
-  if (call.origin === "azure_logs") return "It did not come through the gateway: this is what Azure’s log says.";
+  if (isPast(call)) return "It did not come through the gateway: this is what Azure’s log says.";
   return [
     call.status && `HTTP ${call.status}`,
     call.error_code,
@@ -90,7 +100,7 @@ function timeline(call) {
     h(
       "ol",
       {},
-      step("Begun", moment(call.begun_at), "written down before anything was sent"),
+      step("Begun", moment(call.begun_at), isPast(call) ? "by Azure’s log" : "written down before anything was sent"),
       Number.isFinite(first) && step("First chunk", at(first), `after ${duration(first)}`),
       step(
         "Ended",
@@ -100,6 +110,8 @@ function timeline(call) {
     ),
   );
 }
+
+const isPast = (call) => call.origin === "azure_logs";
 
 const step = (name, time, note) =>
   h("li", {}, h("b", {}, name), h("span", {}, time), h("span", { class: "note" }, note));
@@ -176,20 +188,24 @@ const known = (value) => (value ? count(value) : null);
 
 /** Both sides beside each other where they speak of the same, and what only Azure knows. */
 function azure(call, seen, match) {
-  const [tone, title, note] = MATCHES[match] ?? ["soft", spaced(match), ""];
+  const [tone, title, note] = isPast(call) ? PAST : (MATCHES[match] ?? ["soft", spaced(match), ""]);
   const verdictOf = h("p", { class: "verdict" }, badge(tone, title), ` ${note}`);
   if (!seen) return verdictOf;
   const rows = Object.entries(seen).filter(([, value]) => value !== null && value !== "" && typeof value !== "object");
   return [
     verdictOf,
-    table(
-      "What Azure logged",
-      [
-        { name: "Field", cell: ([name]) => spaced(name) },
-        { name: "Azure", cell: ([, value]) => anything(value) },
-        { name: "Ours", cell: ([name]) => anything(call[name]) },
-      ],
-      rows,
+    h(
+      "div",
+      { class: "whole" },
+      table(
+        "What Azure logged",
+        [
+          { name: "Field", cell: ([name]) => spaced(name) },
+          { name: "Azure", cell: ([name, value]) => shownAs(name, value) },
+          { name: "Ours", cell: ([name]) => shownAs(name, call[OURS[name] ?? name]) },
+        ],
+        rows,
+      ),
     ),
   ];
 }

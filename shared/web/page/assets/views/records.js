@@ -66,8 +66,11 @@ function columns(place, viewer) {
     { name: "Begun (UTC)", cell: (row) => h("a", { href: recordLink(place, row) }, second(row.begun_at)) },
     { name: "Outcome", cell: (row) => ending(row) },
     viewer.seesAll && {
-      name: "Principal",
-      cell: (row) => h("span", { title: row.object_id }, row.principal_name || row.object_id),
+      name: "Principal, label",
+      cell: (row) => [
+        h("span", { title: row.object_id }, row.principal_name || row.object_id),
+        row.user_label && h("span", { class: "note" }, row.user_label),
+      ],
     },
     {
       name: "Deployment",
@@ -81,7 +84,7 @@ function columns(place, viewer) {
     { name: "Completion", number: true, cell: (row) => count(row.completion_tokens) },
     { name: "Cost", number: true, cell: (row) => cost(row.cost_usd) },
     { name: "Took", number: true, cell: (row) => duration(row.duration_ms) },
-    { name: "Label", cell: (row) => row.user_label || "–" },
+    !viewer.seesAll && { name: "Label", cell: (row) => row.user_label || "–" },
   ].filter(Boolean);
 }
 
@@ -91,7 +94,7 @@ function ending(row) {
   const { name, tone } = outcome(row.outcome);
   return [
     badge(tone, name),
-    row.origin === "azure_logs" && h("span", { class: "note" }, "past the gate"),
+    row.origin === "azure_logs" && h("span", { class: "note" }, "past the gateway"),
     row.error_code && h("span", { class: "note" }, row.error_code),
   ];
 }

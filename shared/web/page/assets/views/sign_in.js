@@ -3,6 +3,8 @@
 import { h, replace } from "../parts/dom.js";
 import { hasPlatformSignIn, keepCredential, platformSignIn } from "../data/session.js";
 
+const HOW_A_PROGRAM_DOES = /: send a gateway key in .*/;
+
 /** `message` says why an attempt was refused, "" where there was none. `done` looks again. */
 export function signIn(message, done) {
   const field = h("input", {
@@ -13,7 +15,7 @@ export function signIn(message, done) {
     "aria-describedby": "credential-note credential-wrong",
     "aria-invalid": message ? "true" : null,
   });
-  const wrong = h("p", { id: "credential-wrong", class: "wrong", role: "alert" }, message);
+  const wrong = h("p", { id: "credential-wrong", class: "wrong", role: "alert" }, message.replace(HOW_A_PROGRAM_DOES, ""));
   const submit = (event) => {
     event.preventDefault();
     const text = field.value.trim();
