@@ -96,7 +96,7 @@ class ReconcileUsage:
             raise StorageUnavailable(f"window {window} took longer than {_RUN_SECONDS:g} seconds") from error
         if not await self._windows.finish(done, totals):
             await self._give_up(window, state.last_run)
-        elif mark is not None and not done.open_runs:
+        elif mark is not None and not done.open_runs and not _is_forgotten(done, now):
             await self._windows.unmark(mark)
 
     async def _look_at(
@@ -136,6 +136,11 @@ def _due(marks: Mapping[Window, Mark], states: Mapping[Window, WindowState], now
         if window not in marks and (window not in states or states[window].is_due(now))
     )
     return sorted({*marks, *by_schedule}, key=lambda window: (window.is_day, window.begins_at), reverse=True)
+
+
+def _is_forgotten(state: WindowState, now: datetime) -> bool:
+    """Return whether a window is to be looked at again, and so long ago that only a mark brings that about."""
+    return not state.settled and state.window.begins_at < Window.of_hour(now - _LOOK_BACK).begins_at
 
 
 def _slow_arrivals(states: Iterable[WindowState], now: datetime) -> list[timedelta | None]:

@@ -94,6 +94,23 @@ async def test_a_line_that_has_just_arrived_is_no_bypass_yet() -> None:
     assert proof.hour().azure_only == 1
 
 
+async def test_lines_of_long_ago_are_looked_at_until_nothing_waits_any_more() -> None:
+    """Logs of last month were read a moment ago: no schedule goes back so far, and their calls are to count."""
+    proof = Proof()
+    proof.pass_time(days=30)
+    await proof.log(bypass_with_key())
+    await proof.reconcile_after(seconds=20)
+    waiting = proof.hour().late
+    await proof.reconcile_after(minutes=1)
+
+    assert waiting == 1
+    assert proof.kinds() == [FindingKind.BYPASS_WITH_KEY]
+    assert [each.call.call_id for each in proof.bypass_records()] == ["bypass-b1"]
+    # The record that was made is late, too: it has the hour looked at once more.
+    await proof.reconcile_after(minutes=1)
+    assert proof.windows.marked == {}
+
+
 async def test_a_record_from_the_spool_closes_the_bypass_it_looked_like() -> None:
     """Storage was down and the call was let through: it came late, and its usage was counted meanwhile."""
     proof = Proof()
