@@ -89,6 +89,7 @@ class ReconcileHour:
             lateness=lateness([*slow_arrivals, slow_arrival(delays)]),
             under_way=under_way,
             metrics=metrics,
+            charged={record.call.call_id for record in charged},
         )
         await self._charge(judged, charged, names)
         await self._keep(window, findings_of_calls(judged, names, await self._listings(judged)))

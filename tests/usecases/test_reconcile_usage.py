@@ -111,6 +111,32 @@ async def test_lines_of_long_ago_are_looked_at_until_nothing_waits_any_more() ->
     assert proof.windows.marked == {}
 
 
+async def test_a_bypass_of_which_another_line_says_more_stays_one() -> None:
+    """Its row is written anew, as if it had just arrived: to wait once more would close it, and tell of it again."""
+    proof = Proof()
+    await proof.log(bypass_with_key(region=None))
+    await proof.reconcile_after(minutes=2)
+    await proof.log(bypass_with_key())
+    await proof.reconcile_after(seconds=10)
+
+    assert proof.hour().late == 0
+    assert proof.only(FindingKind.BYPASS_WITH_KEY).opened == 1
+    assert [each.region for each in proof.bypass_records()] == ["swedencentral"]
+
+
+async def test_a_bypass_that_is_charged_waits_for_no_call_that_begins_later() -> None:
+    """One that Azure has logged had begun before its line came."""
+    proof = Proof()
+    await proof.log(bypass_with_key())
+    await proof.reconcile_after(minutes=2)
+    await proof.ledger.begin(our_record().call)
+    proof.open_calls.written["c1"] = ("worker-1", NOW)
+    await proof.reconcile_after(minutes=2)
+
+    assert (proof.hour().late, proof.hour().azure_only) == (0, 1)
+    assert proof.only(FindingKind.BYPASS_WITH_KEY).opened == 1
+
+
 async def test_a_record_from_the_spool_closes_the_bypass_it_looked_like() -> None:
     """Storage was down and the call was let through: it came late, and its usage was counted meanwhile."""
     proof = Proof()
