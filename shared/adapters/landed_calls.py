@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -20,6 +20,7 @@ from shared.adapters.unfolded_columns import (
     note_place,
 )
 from shared.adapters.usage_columns import OPEN_CALLS_TABLE
+from shared.domain.errors import StorageUnavailable
 from shared.domain.table_entity import TableEntity
 from shared.domain.usage_entry import UsageEntry
 
@@ -110,7 +111,9 @@ class LandedCalls:
             landed, self._landed = self._landed, []
             failures = await _failures(map(self._notes.submit, self._note_writes(landed)))
             if not failures:
-                await self._take_away(landed)
+                left = await self._take_away(landed)
+                # When there is no time any more they are the sweeper's, and the fold's.
+                self._landed = ([] if self._closing.is_set() else left) + self._landed
                 continue
             logger.warning("unfolded.not_noted", extra=_facts(failures))
             if self._closing.is_set():
@@ -135,13 +138,31 @@ class LandedCalls:
         changed = [each.key for each in landed if each.entry is None and each.key is not None]
         return note_entity(note_place(self._worker_id, uuid4().hex[:_NOTE_ID_LENGTH]), entries, changed)
 
-    async def _take_away(self, landed: Sequence[LandedCall]) -> None:
-        open_calls = [delete(self._worker_id, each.open_call_id) for each in landed if each.open_call_id]
-        held = [delete(self._worker_id, f"{HELD_PREFIX}{each.held_id}") for each in landed if each.held_id]
-        if failures := await _failures(map(self._deletes.submit, open_calls)):
-            logger.warning("opencalls.not_deleted", extra=_facts(failures))
-        if failures := await _failures(map(self._notes.submit, held)):
-            logger.warning("unfolded.not_deleted", extra=_facts(failures))
+    async def _take_away(self, landed: Sequence[LandedCall]) -> list[LandedCall]:
+        """
+        Take away what said that these might land; return what is to be tried again.
+
+        For as long as this worker lives nobody else does it: what is left looks like a call under way, which no fold
+        goes beyond, and which excuses what went round the gate about then.
+        """
+        open_calls = [each.open_call_id for each in landed if each.open_call_id]
+        held = [each.held_id for each in landed if each.held_id]
+        are_open = await _undone(
+            "opencalls.not_deleted", {each: self._deletes.submit(delete(self._worker_id, each)) for each in open_calls}
+        )
+        are_held = await _undone(
+            "unfolded.not_deleted",
+            {each: self._notes.submit(delete(self._worker_id, f"{HELD_PREFIX}{each}")) for each in held},
+        )
+        return [LandedCall(open_call_id=each) for each in are_open] + [LandedCall(held_id=each) for each in are_held]
+
+
+async def _undone(event: str, writes: Mapping[str, asyncio.Future[None]]) -> list[str]:
+    """Return of which writes nobody knows whether they were done, when all are over; tell of all that failed."""
+    results = await asyncio.gather(*writes.values(), return_exceptions=True)
+    if failures := [result for result in results if isinstance(result, Exception)]:
+        logger.warning(event, extra=_facts(failures))
+    return [name for name, result in zip(writes, results, strict=True) if isinstance(result, StorageUnavailable)]
 
 
 async def _failures(writes: Iterable[asyncio.Future[None]]) -> list[Exception]:
