@@ -71,8 +71,8 @@ class ReconcileUsage:
 
     async def _run_all(
         self, due: Sequence[Window], marks: Mapping[Window, Mark], states: Mapping[Window, WindowState], now: datetime
-    ) -> list[StorageError]:
-        failures = list[StorageError]()
+    ) -> list[Exception]:
+        failures = list[Exception]()
         ends_at = self._clock.monotonic() + _BUDGET_SECONDS
         for number, window in enumerate(due):
             if self._clock.monotonic() >= ends_at or len(failures) == _MAX_FAILURES:
@@ -83,6 +83,11 @@ class ReconcileUsage:
             except StorageError as error:
                 failures.append(error)
                 logger.warning("reconcile.window_failed", extra={"window": str(window), "reason": str(error)})
+            except Exception as error:
+                # Ours, or of a line that nobody has thought of: all hours before it would never be looked at again.
+                failures.append(error)
+                extra = {"window": str(window), "reason": repr(error)}
+                logger.warning("reconcile.window_failed", extra=extra, exc_info=True)
         return failures
 
     async def _run(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from shared.adapters.table_findings import finding_entity
 from shared.adapters.table_windows import totals_entity
 from shared.domain.errors import StorageUnavailable
 from shared.domain.findings.finding import EXPLAINED, FindingKind, FindingState, Severity
-from shared.domain.logs.entries import AuditKind, AuditPhase, AuditSource
+from shared.domain.logs.entries import AuditKind, AuditPhase, AuditSource, MetricPoint
 from shared.domain.principal import PrincipalKind
 from shared.domain.reconciliation.windows import Window
 from shared.domain.table_entity import check_entity
@@ -796,30 +797,34 @@ async def test_an_hour_is_looked_at_ever_less_often() -> None:
     assert proof.windows.kept[Window.of_hour(NOW)].last_run - first < 80
 
 
-async def test_a_window_that_fails_stops_no_other() -> None:
-    """One row that storage does not give must not hide the rest."""
+@pytest.mark.parametrize("failure", [StorageUnavailable("this row"), OverflowError("this line")])
+async def test_a_window_that_fails_stops_no_other(failure: Exception) -> None:
+    """One row that storage does not give, or that nobody has thought of, must not hide the rest."""
     proof = Proof()
-    await proof.log(bypass_with_key(), event())
+    await proof.log(bypass_with_key(), event(), bypass_with_identity("b2", at=NOW - timedelta(hours=2)))
     proof.pass_time(minutes=2)
-    failing = _Failing(proof)
+    failing = _Failing(proof, failure)
 
-    with pytest.raises(StorageUnavailable):
+    with pytest.raises(type(failure)):
         await proof.reconciler(logged=failing)()  # type: ignore[arg-type]
 
-    assert proof.kinds() == [FindingKind.KEYS_LISTED]
+    assert proof.kinds() == [FindingKind.BYPASS_WITH_IDENTITY, FindingKind.KEYS_LISTED]
     await proof.reconcile()
     assert FindingKind.BYPASS_WITH_KEY in proof.kinds()
 
 
 class _Failing:
-    def __init__(self, proof: Proof) -> None:
+    def __init__(self, proof: Proof, failure: Exception) -> None:
         self._proof = proof
+        self._failure = failure
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._proof.logs, name)
 
-    async def minutes(self, *_: object) -> None:
-        raise StorageUnavailable("down")
+    async def minutes(self, hour: datetime, metric: str) -> Sequence[MetricPoint]:
+        if Window.of_hour(hour) == Window.of_hour(NOW):
+            raise self._failure
+        return await self._proof.logs.minutes(hour, metric)
 
 
 async def test_an_hour_that_our_clock_has_not_reached_is_looked_at_when_it_is_marked() -> None:
