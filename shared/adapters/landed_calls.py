@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -57,6 +57,7 @@ class LandedCalls:
         # Apart from the ledger's begins, which must not wait behind them.
         self._deletes = GroupCommit(transactions, OPEN_CALLS_TABLE, patience_seconds=patience_seconds)
         self._landed: list[LandedCall] = []
+        self._left: list[_Leftover] = []
         self._here: OrderedDict[str, UsageEntry] = OrderedDict()
         self._tidying: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
@@ -64,7 +65,7 @@ class LandedCalls:
     @property
     def is_tidy(self) -> bool:
         """Whether nothing is left to be noted or taken away."""
-        return not self._landed
+        return not self._landed and not self._left
 
     def says_nothing_new(self, entry: UsageEntry) -> bool:
         """Return whether this worker has written the same, as far as rollups go, not long ago."""
@@ -106,14 +107,13 @@ class LandedCalls:
             self._here.popitem(last=False)
 
     async def _tidy(self) -> None:
-        while self._landed:
+        while self._landed or self._left:
             await self._wait_for_company()
             landed, self._landed = self._landed, []
             failures = await _failures(map(self._notes.submit, self._note_writes(landed)))
             if not failures:
-                left = await self._take_away(landed)
-                # When there is no time any more they are the sweeper's, and the fold's.
-                self._landed = ([] if self._closing.is_set() else left) + self._landed
+                await self._take_away(landed)
+                await self._try_again()
                 continue
             logger.warning("unfolded.not_noted", extra=_facts(failures))
             if self._closing.is_set():
@@ -138,31 +138,50 @@ class LandedCalls:
         changed = [each.key for each in landed if each.entry is None and each.key is not None]
         return note_entity(note_place(self._worker_id, uuid4().hex[:_NOTE_ID_LENGTH]), entries, changed)
 
-    async def _take_away(self, landed: Sequence[LandedCall]) -> list[LandedCall]:
+    async def _take_away(self, landed: Sequence[LandedCall]) -> None:
+        open_calls = [delete(self._worker_id, each.open_call_id) for each in landed if each.open_call_id]
+        held = [delete(self._worker_id, f"{HELD_PREFIX}{each.held_id}") for each in landed if each.held_id]
+        await self._delete("opencalls.not_deleted", self._deletes, open_calls)
+        await self._delete("unfolded.not_deleted", self._notes, held)
+
+    async def _delete(self, event: str, commits: GroupCommit, writes: Sequence[TableWrite]) -> None:
+        results = await asyncio.gather(*map(commits.submit, writes), return_exceptions=True)
+        if failures := [result for result in results if isinstance(result, Exception)]:
+            logger.warning(event, extra=_facts(failures))
+        unknown = (write for write, result in zip(writes, results, strict=True) if _is_unavailable(result))
+        self._left += [_Leftover(event, commits, write) for write in unknown]
+
+    async def _try_again(self) -> None:
         """
-        Take away what said that these might land; return what is to be tried again.
+        Take away what could not be in its time, one by one: what is gone by now would have its transaction refused.
 
         For as long as this worker lives nobody else does it: what is left looks like a call under way, which no fold
-        goes beyond, and which excuses what went round the gate about then.
+        goes beyond, and which excuses what went round the gate about then. After it, the sweeper and the fold do.
         """
-        open_calls = [each.open_call_id for each in landed if each.open_call_id]
-        held = [each.held_id for each in landed if each.held_id]
-        are_open = await _undone(
-            "opencalls.not_deleted", {each: self._deletes.submit(delete(self._worker_id, each)) for each in open_calls}
-        )
-        are_held = await _undone(
-            "unfolded.not_deleted",
-            {each: self._notes.submit(delete(self._worker_id, f"{HELD_PREFIX}{each}")) for each in held},
-        )
-        return [LandedCall(open_call_id=each) for each in are_open] + [LandedCall(held_id=each) for each in are_held]
+        left, self._left = self._left[:MOST_ENTRIES], self._left[MOST_ENTRIES:]
+        for number, leftover in enumerate(left):
+            if self._closing.is_set():
+                self._left = []
+                return
+            before = len(self._left)
+            await self._delete(leftover.event, leftover.commits, [leftover.write])
+            if len(self._left) > before:
+                # Storage is not there yet.
+                self._left += left[number + 1 :]
+                return
 
 
-async def _undone(event: str, writes: Mapping[str, asyncio.Future[None]]) -> list[str]:
-    """Return of which writes nobody knows whether they were done, when all are over; tell of all that failed."""
-    results = await asyncio.gather(*writes.values(), return_exceptions=True)
-    if failures := [result for result in results if isinstance(result, Exception)]:
-        logger.warning(event, extra=_facts(failures))
-    return [name for name, result in zip(writes, results, strict=True) if isinstance(result, StorageUnavailable)]
+@dataclass(frozen=True, slots=True)
+class _Leftover:
+    """What is still to be taken away, and what is logged where that fails."""
+
+    event: str
+    commits: GroupCommit
+    write: TableWrite
+
+
+def _is_unavailable(result: object) -> bool:
+    return isinstance(result, StorageUnavailable)
 
 
 async def _failures(writes: Iterable[asyncio.Future[None]]) -> list[Exception]:
