@@ -141,15 +141,18 @@ class LandedCalls:
     async def _take_away(self, landed: Sequence[LandedCall]) -> None:
         open_calls = [delete(self._worker_id, each.open_call_id) for each in landed if each.open_call_id]
         held = [delete(self._worker_id, f"{HELD_PREFIX}{each.held_id}") for each in landed if each.held_id]
-        await self._delete("opencalls.not_deleted", self._deletes, open_calls)
-        await self._delete("unfolded.not_deleted", self._notes, held)
+        await self._delete(self._deletes, open_calls)
+        await self._delete(self._notes, held)
 
-    async def _delete(self, event: str, commits: GroupCommit, writes: Sequence[TableWrite]) -> None:
+    async def _delete(self, commits: GroupCommit, writes: Sequence[TableWrite]) -> None:
         results = await asyncio.gather(*map(commits.submit, writes), return_exceptions=True)
-        if failures := [result for result in results if isinstance(result, Exception)]:
-            logger.warning(event, extra=_facts(failures))
+        failures = [result for result in results if isinstance(result, Exception)]
+        if failures and commits is self._notes:
+            logger.warning("unfolded.not_deleted", extra=_facts(failures))
+        elif failures:
+            logger.warning("opencalls.not_deleted", extra=_facts(failures))
         unknown = (write for write, result in zip(writes, results, strict=True) if _is_unavailable(result))
-        self._left += [_Leftover(event, commits, write) for write in unknown]
+        self._left += [_Leftover(commits, write) for write in unknown]
 
     async def _try_again(self) -> None:
         """
@@ -164,7 +167,7 @@ class LandedCalls:
                 self._left = []
                 return
             before = len(self._left)
-            await self._delete(leftover.event, leftover.commits, [leftover.write])
+            await self._delete(leftover.commits, [leftover.write])
             if len(self._left) > before:
                 # Storage is not there yet.
                 self._left += left[number + 1 :]
@@ -173,9 +176,8 @@ class LandedCalls:
 
 @dataclass(frozen=True, slots=True)
 class _Leftover:
-    """What is still to be taken away, and what is logged where that fails."""
+    """What is still to be taken away, and of which table."""
 
-    event: str
     commits: GroupCommit
     write: TableWrite
 
