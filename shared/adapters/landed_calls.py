@@ -20,6 +20,7 @@ from shared.adapters.unfolded_columns import (
     note_place,
 )
 from shared.adapters.usage_columns import OPEN_CALLS_TABLE
+from shared.domain.errors import StorageUnavailable
 from shared.domain.table_entity import TableEntity
 from shared.domain.usage_entry import UsageEntry
 
@@ -56,6 +57,7 @@ class LandedCalls:
         # Apart from the ledger's begins, which must not wait behind them.
         self._deletes = GroupCommit(transactions, OPEN_CALLS_TABLE, patience_seconds=patience_seconds)
         self._landed: list[LandedCall] = []
+        self._left: list[_Leftover] = []
         self._here: OrderedDict[str, UsageEntry] = OrderedDict()
         self._tidying: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
@@ -63,7 +65,7 @@ class LandedCalls:
     @property
     def is_tidy(self) -> bool:
         """Whether nothing is left to be noted or taken away."""
-        return not self._landed
+        return not self._landed and not self._left
 
     def says_nothing_new(self, entry: UsageEntry) -> bool:
         """Return whether this worker has written the same, as far as rollups go, not long ago."""
@@ -105,12 +107,13 @@ class LandedCalls:
             self._here.popitem(last=False)
 
     async def _tidy(self) -> None:
-        while self._landed:
+        while self._landed or self._left:
             await self._wait_for_company()
             landed, self._landed = self._landed, []
             failures = await _failures(map(self._notes.submit, self._note_writes(landed)))
             if not failures:
                 await self._take_away(landed)
+                await self._try_again()
                 continue
             logger.warning("unfolded.not_noted", extra=_facts(failures))
             if self._closing.is_set():
@@ -138,10 +141,49 @@ class LandedCalls:
     async def _take_away(self, landed: Sequence[LandedCall]) -> None:
         open_calls = [delete(self._worker_id, each.open_call_id) for each in landed if each.open_call_id]
         held = [delete(self._worker_id, f"{HELD_PREFIX}{each.held_id}") for each in landed if each.held_id]
-        if failures := await _failures(map(self._deletes.submit, open_calls)):
-            logger.warning("opencalls.not_deleted", extra=_facts(failures))
-        if failures := await _failures(map(self._notes.submit, held)):
+        await self._delete(self._deletes, open_calls)
+        await self._delete(self._notes, held)
+
+    async def _delete(self, commits: GroupCommit, writes: Sequence[TableWrite]) -> None:
+        results = await asyncio.gather(*map(commits.submit, writes), return_exceptions=True)
+        failures = [result for result in results if isinstance(result, Exception)]
+        if failures and commits is self._notes:
             logger.warning("unfolded.not_deleted", extra=_facts(failures))
+        elif failures:
+            logger.warning("opencalls.not_deleted", extra=_facts(failures))
+        unknown = (write for write, result in zip(writes, results, strict=True) if _is_unavailable(result))
+        self._left += [_Leftover(commits, write) for write in unknown]
+
+    async def _try_again(self) -> None:
+        """
+        Take away what could not be in its time, one by one: what is gone by now would have its transaction refused.
+
+        For as long as this worker lives nobody else does it: what is left looks like a call under way, which no fold
+        goes beyond, and which excuses what went round the gate about then. After it, the sweeper and the fold do.
+        """
+        left, self._left = self._left[:MOST_ENTRIES], self._left[MOST_ENTRIES:]
+        for number, leftover in enumerate(left):
+            if self._closing.is_set():
+                self._left = []
+                return
+            before = len(self._left)
+            await self._delete(leftover.commits, [leftover.write])
+            if len(self._left) > before:
+                # Storage is not there yet.
+                self._left += left[number + 1 :]
+                return
+
+
+@dataclass(frozen=True, slots=True)
+class _Leftover:
+    """What is still to be taken away, and of which table."""
+
+    commits: GroupCommit
+    write: TableWrite
+
+
+def _is_unavailable(result: object) -> bool:
+    return isinstance(result, StorageUnavailable)
 
 
 async def _failures(writes: Iterable[asyncio.Future[None]]) -> list[Exception]:

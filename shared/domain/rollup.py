@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from shared.domain.duration_sketch import DurationSketch
+from shared.domain.principal import PrincipalKind
 from shared.domain.usage_entry import UsageEntry
 from shared.domain.usage_keys import row_hour
 from shared.domain.usage_totals import UsageTotals
@@ -17,6 +18,7 @@ MOST_CELLS = 200
 _CELLS_WITHOUT_LABEL = 40
 # What stands in a cell for values that have found no cell of their own.
 OTHERS = "(others)"
+_NO_KIND = frozenset({"", PrincipalKind.UNKNOWN.value})
 
 
 class CellKey(NamedTuple):
@@ -64,7 +66,7 @@ class Cell:
 @dataclass(slots=True)
 class Rollup:
     """
-    Cells, and what the principal was called last (`named_by` is the row key of that call).
+    Cells, and what the principal was called last by who proved it (`named_by` is the row key of that call).
 
     It is the same whenever the same records are added in the order of their keys, at once or in parts: also
     where there are more kinds of calls than cells, and which calls share the cell of the others depends on
@@ -102,7 +104,7 @@ class Rollup:
 
     def be_named_as(self, other: Rollup) -> None:
         """Take the name of another's, if it is newer."""
-        if other.named_by > self.named_by:
+        if naming_rank(other.principal_kind, other.named_by) > naming_rank(self.principal_kind, self.named_by):
             self.named_by = other.named_by
             self.principal_name, self.principal_kind = other.principal_name, other.principal_kind
 
@@ -126,10 +128,11 @@ class Rollup:
         return totals
 
     def _be_named_by(self, entry: UsageEntry) -> None:
-        if entry.row_key >= self.named_by:
+        kind = entry.principal_kind.value
+        if naming_rank(kind, entry.row_key) >= naming_rank(self.principal_kind, self.named_by):
             self.named_by = entry.row_key
             self.principal_name = entry.principal_name or ""
-            self.principal_kind = entry.principal_kind.value
+            self.principal_kind = kind
 
     def _cell(self, key: CellKey) -> Cell:
         cell = self.cells.get(key)
@@ -144,6 +147,12 @@ class Rollup:
         if unlabelled in self.cells or len(self.cells) < MOST_CELLS + _CELLS_WITHOUT_LABEL:
             return unlabelled
         return CellKey(OTHERS, OTHERS, OTHERS, key.outcome, OTHERS)
+
+
+def naming_rank(kind: str, named_by: str) -> tuple[bool, str]:
+    """Return how much what a call says of its principal counts: the newest most, but for what only Azure logged."""
+    # That tells an id, and neither a name nor a kind: it must not take those away that were proved.
+    return kind not in _NO_KIND, named_by
 
 
 def _cell_key(entry: UsageEntry) -> CellKey:

@@ -20,7 +20,7 @@ from shared.domain.report_dimensions import (
 )
 from shared.domain.report_order import Cursor, Sort, SortValue, ranked, rows_after, sort_value
 from shared.domain.rollup import Cell as RollupCell
-from shared.domain.rollup import Rollup
+from shared.domain.rollup import Rollup, naming_rank
 from shared.domain.usage_part import UsagePart
 from shared.domain.usage_span import UsageSpan
 from shared.domain.usage_totals import TOTAL_COLUMNS, UsageTotals
@@ -139,7 +139,7 @@ class _Sums:
     """What is known of a row while usage is folded."""
 
     totals: UsageTotals = field(default_factory=UsageTotals)
-    named_by: str = ""
+    named_by: tuple[bool, str] = (False, "")
     labels: tuple[str, ...] = ()
     latency: DurationSketch = field(default_factory=DurationSketch)
     first_chunk: DurationSketch = field(default_factory=DurationSketch)
@@ -222,10 +222,11 @@ class UsageFold:
         sums = self._rows.get(key)
         if sums is None:
             sums = self._rows[key] = _Sums()
-        if self._has_labels and rollup.named_by >= sums.named_by:
+        if self._has_labels:
             # The newest call names a principal: names change, ids do not. Of two as new the labels decide, so
             # that the order of adding does not.
-            named = (rollup.named_by, (rollup.principal_name, rollup.principal_kind))
+            rank = naming_rank(rollup.principal_kind, rollup.named_by)
+            named = (rank, (rollup.principal_name, rollup.principal_kind))
             sums.named_by, sums.labels = max(named, (sums.named_by, sums.labels))
         return sums
 

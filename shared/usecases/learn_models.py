@@ -10,7 +10,7 @@ from typing import Any
 
 from shared.domain.deployment_models import DeploymentKey, DeploymentModels
 from shared.domain.errors import StorageError
-from shared.domain.usage_record import OpenCall, UsageRecord
+from shared.domain.usage_record import OpenCall, Origin, UsageRecord
 from shared.ports.deployment_models import DeploymentModelStore
 from shared.ports.usage_ledger import UsageLedger
 
@@ -40,7 +40,8 @@ class LearnModels:
 
     async def end(self, record: UsageRecord) -> None:
         """See UsageLedger."""
-        if key := self._models.learn(record):
+        # What is made of Azure's logs may be of last month, when the deployment served another.
+        if record.origin is Origin.RELAY and (key := self._models.learn(record)):
             self._in_background(self._keep(key, record.model or ""))
         await self._ledger.end(self._with_model(record))
 

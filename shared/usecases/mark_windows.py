@@ -9,7 +9,7 @@ from shared.domain.logs.entries import LogEntry
 from shared.domain.logs.reading import PutResult
 from shared.domain.reconciliation.marks import NEIGHBOURS, windows_of
 from shared.domain.reconciliation.windows import Window
-from shared.domain.usage_record import OpenCall, UsageRecord
+from shared.domain.usage_record import OpenCall, Origin, UsageRecord
 from shared.ports.clock import Clock
 from shared.ports.logs import LogStore
 from shared.ports.reconciliation import Windows
@@ -70,6 +70,9 @@ class MarkLateRecords:
 
     async def _mark(self, record: UsageRecord) -> None:
         begun_at = record.call.begun_at
+        if record.origin is Origin.AZURE_LOGS:
+            # As who withdraws: it is made by who looks at that hour.
+            return
         if self._clock.now() - begun_at > LATE_AFTER:
             near = (begun_at - NEIGHBOURS, begun_at + NEIGHBOURS)
             await self._windows.mark({Window.of_hour(time) for time in near})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,6 +27,8 @@ from shared.usecases.keep_findings import KeepFindings
 
 # For so long a listing of keys explains that one is used.
 _LISTINGS_COUNT_FOR = timedelta(days=30)
+# A leaked key may come to thousands of calls an hour: one after the other, they took longer than a run may.
+_CONCURRENT_WRITES = 100
 _PROMPT_METRIC, _COMPLETION_METRIC = "ProcessedPromptTokens", "GeneratedTokens"
 
 
@@ -89,6 +91,7 @@ class ReconcileHour:
             lateness=lateness([*slow_arrivals, slow_arrival(delays)]),
             under_way=under_way,
             metrics=metrics,
+            charged={record.call.call_id for record in charged},
         )
         await self._charge(judged, charged, names)
         await self._keep(window, findings_of_calls(judged, names, await self._listings(judged)))
@@ -146,14 +149,12 @@ class ReconcileHour:
         """Have a record for each call that went round the gate, and for no other."""
         records = (bypass_record(call, names, self._known.tenant_id) for call in judged.bypasses)
         due = {_place(record): record for record in records}
+        gone = [record for record in charged if _place(record) not in due]
         for record in charged:
-            written = due.get(_place(record))
-            if written is None:
-                await self._ledger.withdraw(record)
-            elif same_bypass(record, written):
+            if _place(record) in due and same_bypass(record, due[_place(record)]):
                 del due[_place(record)]
-        for record in due.values():
-            await self._ledger.end(record)
+        await _in_company(self._ledger.withdraw, gone)
+        await _in_company(self._ledger.end, due.values())
 
     async def _listings(self, judged: Judged) -> Mapping[str, Sequence[AuditEvent]]:
         if all(call.call.object_id for call in judged.bypasses):
@@ -169,6 +170,20 @@ class ReconcileHour:
         for host, resource_id in sorted(met):
             if not names.knows(host):
                 await self._windows.learn(host, resource_id)
+
+
+async def _in_company(write: Callable[[UsageRecord], Awaitable[None]], records: Iterable[UsageRecord]) -> None:
+    """Write records, some at a time, for those share transactions. Raises the first error, when none is under way."""
+    waiting = iter(records)
+
+    async def write_on() -> None:
+        for record in waiting:
+            await write(record)
+
+    results = await asyncio.gather(*(write_on() for _ in range(_CONCURRENT_WRITES)), return_exceptions=True)
+    for error in results:
+        if error is not None:
+            raise error
 
 
 def _margins(window: Window) -> Iterable[tuple[datetime, datetime]]:

@@ -71,8 +71,8 @@ class ReconcileUsage:
 
     async def _run_all(
         self, due: Sequence[Window], marks: Mapping[Window, Mark], states: Mapping[Window, WindowState], now: datetime
-    ) -> list[StorageError]:
-        failures = list[StorageError]()
+    ) -> list[Exception]:
+        failures = list[Exception]()
         ends_at = self._clock.monotonic() + _BUDGET_SECONDS
         for number, window in enumerate(due):
             if self._clock.monotonic() >= ends_at or len(failures) == _MAX_FAILURES:
@@ -83,6 +83,11 @@ class ReconcileUsage:
             except StorageError as error:
                 failures.append(error)
                 logger.warning("reconcile.window_failed", extra={"window": str(window), "reason": str(error)})
+            except Exception as error:
+                # Ours, or of a line that nobody has thought of: all hours before it would never be looked at again.
+                failures.append(error)
+                extra = {"window": str(window), "reason": repr(error)}
+                logger.warning("reconcile.window_failed", extra=extra, exc_info=True)
         return failures
 
     async def _run(
@@ -96,7 +101,7 @@ class ReconcileUsage:
             raise StorageUnavailable(f"window {window} took longer than {_RUN_SECONDS:g} seconds") from error
         if not await self._windows.finish(done, totals):
             await self._give_up(window, state.last_run)
-        elif mark is not None and not done.open_runs:
+        elif mark is not None and not done.open_runs and not _is_forgotten(done, now):
             await self._windows.unmark(mark)
 
     async def _look_at(
@@ -136,6 +141,11 @@ def _due(marks: Mapping[Window, Mark], states: Mapping[Window, WindowState], now
         if window not in marks and (window not in states or states[window].is_due(now))
     )
     return sorted({*marks, *by_schedule}, key=lambda window: (window.is_day, window.begins_at), reverse=True)
+
+
+def _is_forgotten(state: WindowState, now: datetime) -> bool:
+    """Return whether a window is to be looked at again, and so long ago that only a mark brings that about."""
+    return not state.settled and state.window.begins_at < Window.of_hour(now - _LOOK_BACK).begins_at
 
 
 def _slow_arrivals(states: Iterable[WindowState], now: datetime) -> list[timedelta | None]:

@@ -7,7 +7,7 @@ import logging
 from enum import StrEnum
 
 from shared.domain.errors import StorageRejected, StorageUnavailable
-from shared.domain.usage_record import OpenCall, UsageRecord
+from shared.domain.usage_record import OpenCall, Origin, UsageRecord
 from shared.ports.spool import Spool
 from shared.ports.usage_ledger import UsageLedger
 
@@ -53,12 +53,17 @@ class RecordCalls:
 
     async def end(self, record: UsageRecord) -> None:
         """
-        Make the end of a call durable, in storage or on disk.
+        Make the end of a call durable, in storage or on disk; of one that only Azure's logs tell of, in storage.
 
         Raises:
             StorageUnavailable: it is neither here nor there.
             StorageRejected: storage will never take this row; it is set aside.
         """
+        if record.origin is Origin.AZURE_LOGS:
+            # Whoever found that it went round the gate finds it again. Kept here it could be written when it is known
+            # by then to be another's call, and by nobody looked at any more.
+            await self._stored.end(record)
+            return
         try:
             await self._stored.end(record)
         except StorageUnavailable:

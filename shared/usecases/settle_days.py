@@ -7,8 +7,8 @@ from datetime import date, datetime, timedelta
 
 from shared.domain.rollup import Rollup
 from shared.domain.unfolded import Unfolded
-from shared.domain.usage_keys import PrincipalDay
-from shared.ports.rollups import EVERYTHING, DayRollup, MonthRollup, Rollups
+from shared.domain.usage_keys import Owner, PrincipalDay
+from shared.ports.rollups import EVERYTHING, DayRollup, Detail, MonthRollup, Rollups
 from shared.ports.unfolded import UnfoldedUsage
 
 # Until most that began on a day has ended, and the slower logs have been read, it would only change again.
@@ -43,24 +43,28 @@ class SettleDays:
 
     async def _bring_in(self, day: date) -> bool:
         """Bring a day into the months of all its principals; return whether it is in all of them."""
-        month = day.replace(day=1)
-        months = {each.owner: each async for page in self._rollups.months(month, EVERYTHING) for each in page}
+        held = await self._held(day)
         are_kept = True
         async for page in self._rollups.days(day, day, EVERYTHING):
-            changed = await asyncio.gather(*(self._with(months.get(of_day.whose.owner), of_day) for of_day in page))
+            left = [of_day for of_day in page if held.get(of_day.whose.owner) != of_day.digest]
+            changed = await asyncio.gather(*map(self._with, left))
             are_kept &= all(await self._rollups.keep([each for each in changed if each]))
         return are_kept
 
-    async def _with(self, month: MonthRollup | None, day: DayRollup) -> MonthRollup | None:
+    async def _held(self, day: date) -> dict[Owner, str]:
+        """Return what a day was in the months that hold it: as much as memory takes of any number of principals."""
+        pages = self._rollups.months(day.replace(day=1), Detail())
+        return {each.owner: each.days[day] async for page in pages for each in page if day in each.days}
+
+    async def _with(self, day: DayRollup) -> MonthRollup | None:
         """Return a month with a day in it; None where it is in it already."""
         date_, owner = day.whose
-        if month is None:
-            month = MonthRollup(month=date_.replace(day=1), owner=owner)
-        if month.days.get(date_) == day.digest:
-            return None
-        if month.days and date_ <= max(month.days):
-            # Which cells are kept apart depends on which came first: so the days are added in their order.
-            async with self._slots:
+        async with self._slots:
+            month = await self._rollups.month(date_.replace(day=1), owner)
+            if month.days.get(date_) == day.digest:
+                return None
+            if month.days and date_ <= max(month.days):
+                # Which cells are kept apart depends on which came first: so the days are added in their order.
                 return await self._anew(month, day)
         month.rollup.merge(day.rollup)
         month.days = {**month.days, date_: day.digest}

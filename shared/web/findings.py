@@ -90,7 +90,10 @@ def _cursor(text: str | None) -> Cursor | None:
     if text is None:
         return None
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(text), type=tuple[datetime, str])
+        # A time without a zone is not ours, and can be compared with none of ours.
+        return msgspec.json.decode(
+            base64.urlsafe_b64decode(text), type=tuple[Annotated[datetime, msgspec.Meta(tz=True)], str]
+        )
     except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
         raise MalformedRequest("'after' is not what a page before gave as 'next'") from error
 

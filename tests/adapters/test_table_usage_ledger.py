@@ -302,6 +302,31 @@ async def test_open_calls_that_cannot_be_taken_away_are_left_to_the_sweeper(
     assert [each.message for each in caplog.records] == ["opencalls.not_deleted"]
 
 
+@pytest.mark.parametrize("table", ["opencalls", "unfolded"])
+async def test_what_could_not_be_taken_away_in_time_is_taken_away_later(
+    tables: ScriptedTables, ledger: TableUsageLedger, caplog: pytest.LogCaptureFixture, table: str
+) -> None:
+    """This worker lives, so no sweeper does it: its rows would look like a call under way until it ends."""
+    commits = ledger._landed._deletes if table == "opencalls" else ledger._landed._notes
+    if table == "opencalls":
+        await ledger.begin(open_call("c1"))
+    with caplog.at_level(logging.WARNING):
+        ending = asyncio.create_task(ledger.end(record("c1")))
+        while not (rows := [key for key in tables.row_keys(table) if key != HEARTBEAT_ROW]):
+            await asyncio.sleep(0)
+        commits._patience_seconds = 0.1
+        tables.refused[rows[0]] = (503, "ServerBusy")
+        await ending
+        while f"{table}.not_deleted" not in {each.message for each in caplog.records}:
+            await asyncio.sleep(0.01)
+    del tables.refused[rows[0]]
+    async with asyncio.timeout(5):
+        while rows[0] in tables.row_keys(table):
+            await asyncio.sleep(0.01)
+
+    assert tables.row_keys("usage") == [f"{OBJECT_ROW}c1"]
+
+
 async def test_nothing_is_kept_of_calls_that_are_over(tables: ScriptedTables, ledger: TableUsageLedger) -> None:
     """A worker lives for weeks."""
     for number in range(20):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,6 +68,19 @@ def test_the_newest_record_names_the_principal() -> None:
     rollup.merge(older)
 
     assert (rollup.principal_name, rollup.principal_kind) == ("Alice Miller", "user")
+
+
+def test_what_only_azure_logged_takes_nobodys_name_away() -> None:
+    """Alice went round the gate once: Azure's line tells her id, and her reports still tell her name."""
+    logged = msgspec.structs.replace(entry(2), principal_kind=PrincipalKind.UNKNOWN, principal_name=None)
+    at_once = Rollup.of([entry(1), logged])
+    in_parts = Rollup.of([logged])
+    unnamed = (in_parts.principal_name, in_parts.principal_kind)
+    in_parts.merge(Rollup.of([entry(1)]))
+
+    assert unnamed == ("", "unknown")
+    assert (at_once.principal_name, at_once.principal_kind) == ("Alice", "user")
+    assert (in_parts.principal_name, in_parts.principal_kind) == ("Alice", "user")
 
 
 def test_any_number_of_labels_and_deployments_fits_a_row() -> None:

@@ -230,6 +230,19 @@ def test_the_newest_record_names_the_principal() -> None:
         assert row.totals.calls == 2
 
 
+def test_what_only_azure_logged_takes_nobodys_name_away() -> None:
+    """It tells an id, and neither a name nor a kind: the report shows those that were proved."""
+    proved = record(begun_at=MONDAY)
+    principal = Principal(tenant_id="tenant", object_id="alice", kind=PrincipalKind.UNKNOWN)
+    call = replace(proved.call, principal=principal, begun_at=MONDAY + timedelta(days=1))
+    rows = [replace(proved, call=call), proved]
+
+    for order in (rows, rows[::-1]):
+        (row,) = report(folded((Dimension.PRINCIPAL,), order)).rows
+
+        assert row.labels == ("Alice", "user")
+
+
 def test_what_is_not_known_is_not_a_count() -> None:
     """It adds nothing to the tokens, and one to the calls that nobody counted."""
     rows = [

@@ -9,6 +9,7 @@ import pytest
 
 from shared.domain.deployment_models import DeploymentKey, DeploymentModels
 from shared.domain.errors import LedgerError, StorageUnavailable
+from shared.domain.usage_record import Origin
 from shared.usecases.learn_models import LearnModels
 from tests.adapters.records import open_call, record
 from tests.fakes import FakeUsageLedger
@@ -102,3 +103,14 @@ async def test_a_withdrawal_teaches_nothing() -> None:
     await desk.learning.withdraw(RECORD)
 
     assert desk.ledger.records == {}
+
+
+async def test_what_azure_logged_teaches_nothing() -> None:
+    """Lines of last month, read again, would have today's calls priced as what the deployment served then."""
+    store = FakeModelStore()
+    desk = Desk(store)
+    await desk.learning.end(replace(RECORD, origin=Origin.AZURE_LOGS))
+    await desk.learning.close()
+
+    assert store.kept == {}
+    assert desk.models.model_of(KEY.resource, KEY.deployment) is None

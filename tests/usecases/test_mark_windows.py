@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from shared.domain.errors import StorageUnavailable
 from shared.domain.reconciliation.windows import Window
+from shared.domain.usage_record import Origin
 from shared.usecases.mark_windows import LATE_AFTER, MarkLateRecords, MarkLoggedWindows
 from tests.fakes import FakeClock, FakeUsageLedger
 from tests.fakes_reconciliation import FakeLogs, FakeWindows
@@ -75,4 +77,14 @@ async def test_the_rest_goes_through() -> None:
 
     assert list(begun) == ["c1"]
     assert ledger.records == {}
+    assert windows.marked == {}
+
+
+async def test_what_is_made_of_azures_logs_marks_nothing() -> None:
+    """The reconciler would have itself look again at each hour that it has just looked at."""
+    windows, clock = FakeWindows(), FakeClock(NOW + timedelta(days=3))
+    ledger = FakeUsageLedger()
+    await MarkLateRecords(ledger, windows, clock).end(replace(our_record(), origin=Origin.AZURE_LOGS))
+
+    assert list(ledger.records) == ["c1"]
     assert windows.marked == {}

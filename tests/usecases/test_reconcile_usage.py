@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,11 +14,12 @@ from shared.adapters.table_findings import finding_entity
 from shared.adapters.table_windows import totals_entity
 from shared.domain.errors import StorageUnavailable
 from shared.domain.findings.finding import EXPLAINED, FindingKind, FindingState, Severity
-from shared.domain.logs.entries import AuditKind, AuditPhase, AuditSource
+from shared.domain.logs.entries import AuditKind, AuditPhase, AuditSource, MetricPoint
 from shared.domain.principal import PrincipalKind
 from shared.domain.reconciliation.windows import Window
 from shared.domain.table_entity import check_entity
-from shared.domain.usage_record import Outcome, TokenUsage, UsageSource
+from shared.domain.usage_record import Outcome, TokenUsage, UsageRecord, UsageSource
+from tests.fakes import FakeUsageLedger
 from tests.usecases.reconciling import (
     GATE_ID,
     HOST,
@@ -94,6 +97,47 @@ async def test_a_line_that_has_just_arrived_is_no_bypass_yet() -> None:
     assert proof.hour().azure_only == 1
 
 
+async def test_lines_of_long_ago_are_looked_at_until_nothing_waits_any_more() -> None:
+    """Logs of last month were read a moment ago: no schedule goes back so far, and their calls are to count."""
+    proof = Proof()
+    proof.pass_time(days=30)
+    await proof.log(bypass_with_key())
+    await proof.reconcile_after(seconds=20)
+    waiting = proof.hour().late
+    await proof.reconcile_after(minutes=1)
+
+    assert waiting == 1
+    assert proof.kinds() == [FindingKind.BYPASS_WITH_KEY]
+    assert [each.call.call_id for each in proof.bypass_records()] == ["bypass-b1"]
+    assert proof.windows.marked == {}
+
+
+async def test_a_bypass_of_which_another_line_says_more_stays_one() -> None:
+    """Its row is written anew, as if it had just arrived: to wait once more would close it, and tell of it again."""
+    proof = Proof()
+    await proof.log(bypass_with_key(region=None))
+    await proof.reconcile_after(minutes=2)
+    await proof.log(bypass_with_key())
+    await proof.reconcile_after(seconds=10)
+
+    assert proof.hour().late == 0
+    assert proof.only(FindingKind.BYPASS_WITH_KEY).opened == 1
+    assert [each.region for each in proof.bypass_records()] == ["swedencentral"]
+
+
+async def test_a_bypass_that_is_charged_waits_for_no_call_that_begins_later() -> None:
+    """One that Azure has logged had begun before its line came."""
+    proof = Proof()
+    await proof.log(bypass_with_key())
+    await proof.reconcile_after(minutes=2)
+    await proof.ledger.begin(our_record().call)
+    proof.open_calls.written["c1"] = ("worker-1", NOW)
+    await proof.reconcile_after(minutes=2)
+
+    assert (proof.hour().late, proof.hour().azure_only) == (0, 1)
+    assert proof.only(FindingKind.BYPASS_WITH_KEY).opened == 1
+
+
 async def test_a_record_from_the_spool_closes_the_bypass_it_looked_like() -> None:
     """Storage was down and the call was let through: it came late, and its usage was counted meanwhile."""
     proof = Proof()
@@ -125,6 +169,32 @@ async def test_a_record_that_comes_after_the_hour_is_settled_has_it_looked_at_ag
     assert settled
     assert proof.kinds() == []
     assert proof.bypass_records() == []
+
+
+class Crowd(FakeUsageLedger):
+    """A ledger that takes its time, and says how many wrote at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writing = self.most_writing = 0
+
+    async def end(self, record: UsageRecord) -> None:
+        self.writing += 1
+        self.most_writing = max(self.most_writing, self.writing)
+        await asyncio.sleep(0)
+        self.writing -= 1
+        await super().end(record)
+
+
+async def test_many_calls_past_the_gate_are_charged_in_company() -> None:
+    """One after the other, those of a leaked key took longer than a run may, and were told of hours later."""
+    proof, crowd = Proof(), Crowd()
+    await proof.log(*(bypass_with_key(f"b{number}") for number in range(250)))
+    proof.pass_time(minutes=2)
+    await proof.reconciler(ledger=crowd)()
+
+    assert len(crowd.records) == 250
+    assert crowd.most_writing == 100
 
 
 async def test_a_bypass_with_an_identity_says_who() -> None:
@@ -727,30 +797,34 @@ async def test_an_hour_is_looked_at_ever_less_often() -> None:
     assert proof.windows.kept[Window.of_hour(NOW)].last_run - first < 80
 
 
-async def test_a_window_that_fails_stops_no_other() -> None:
-    """One row that storage does not give must not hide the rest."""
+@pytest.mark.parametrize("failure", [StorageUnavailable("this row"), OverflowError("this line")])
+async def test_a_window_that_fails_stops_no_other(failure: Exception) -> None:
+    """One row that storage does not give, or that nobody has thought of, must not hide the rest."""
     proof = Proof()
-    await proof.log(bypass_with_key(), event())
+    await proof.log(bypass_with_key(), event(), bypass_with_identity("b2", at=NOW - timedelta(hours=2)))
     proof.pass_time(minutes=2)
-    failing = _Failing(proof)
+    failing = _Failing(proof, failure)
 
-    with pytest.raises(StorageUnavailable):
+    with pytest.raises(type(failure)):
         await proof.reconciler(logged=failing)()  # type: ignore[arg-type]
 
-    assert proof.kinds() == [FindingKind.KEYS_LISTED]
+    assert proof.kinds() == [FindingKind.BYPASS_WITH_IDENTITY, FindingKind.KEYS_LISTED]
     await proof.reconcile()
     assert FindingKind.BYPASS_WITH_KEY in proof.kinds()
 
 
 class _Failing:
-    def __init__(self, proof: Proof) -> None:
+    def __init__(self, proof: Proof, failure: Exception) -> None:
         self._proof = proof
+        self._failure = failure
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._proof.logs, name)
 
-    async def minutes(self, *_: object) -> None:
-        raise StorageUnavailable("down")
+    async def minutes(self, hour: datetime, metric: str) -> Sequence[MetricPoint]:
+        if Window.of_hour(hour) == Window.of_hour(NOW):
+            raise self._failure
+        return await self._proof.logs.minutes(hour, metric)
 
 
 async def test_an_hour_that_our_clock_has_not_reached_is_looked_at_when_it_is_marked() -> None:

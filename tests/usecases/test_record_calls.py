@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from shared.domain.errors import StorageNotAuthorized, StorageRejected, StorageUnavailable
-from shared.domain.usage_record import OpenCall, UsageRecord
+from shared.domain.usage_record import OpenCall, Origin, UsageRecord
 from shared.usecases.record_calls import RecordCalls, WhenUnavailable
 from tests.adapters.records import open_call, record
 from tests.fakes import FakeSpool, FakeUsageLedger
@@ -237,3 +237,18 @@ class SlowSpool(FakeSpool):
         self.is_writing.set()
         await self.may_go_on.wait()
         await super().keep(entry)
+
+
+@BOTH
+@pytest.mark.parametrize("failure", [DOWN, StorageRejected("odd")])
+async def test_a_record_made_of_azures_logs_is_not_spooled(
+    when_unavailable: WhenUnavailable, failure: StorageUnavailable | StorageRejected
+) -> None:
+    """It may be withdrawn before the spool is drained, and would count twice after that; who made it makes it again."""
+    bench = Bench(when_unavailable)
+    bench.stored.end_failure = failure
+    with pytest.raises(type(failure)):
+        await bench.ledger.end(replace(record(), origin=Origin.AZURE_LOGS))
+
+    assert not bench.spool.kept
+    assert not bench.spool.rejected

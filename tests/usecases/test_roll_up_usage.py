@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -14,7 +15,8 @@ from shared.bootstrap.rolling_up import UsageRollups
 from shared.domain.report_dimensions import Dimension
 from shared.domain.usage_keys import Owner, PrincipalDay
 from shared.domain.usage_record import UsageRecord
-from shared.ports.rollups import MonthRollup
+from shared.ports.rollups import Detail, MonthRollup
+from tests import fakes_tables
 from tests.adapters.records import TENANT_ID, record
 from tests.fakes_tables import MemoryTables
 from tests.usecases.rolling_up import NOVEMBER, READER, Worker, entries_in, naive_report, query, rollups_over
@@ -183,6 +185,33 @@ async def test_a_day_that_is_over_is_brought_into_its_month(rollups: UsageRollup
         assert list((await month(rollups)).days) == days
     assert (await month(rollups)).rollup.totals().prompt_tokens == 5
     assert tables.keys(UNFOLDED_TABLE) == []
+
+
+async def test_a_day_of_many_principals_is_brought_in_some_at_a_time(
+    rollups: UsageRollups, tables: MemoryTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of thousands, months take hundreds of megabytes, and seconds to understand: calls are relayed meanwhile."""
+    monkeypatch.setattr(fakes_tables, "PAGE_ROWS", 1000)
+    names = [f"p{number:02}" for number in range(60)]
+    begun_at = NOON - timedelta(minutes=5)
+    await use(tables, *(record(name, begun_at=begun_at, object_id=name, prompt_tokens=5) for name in names))
+    table, months = rollups.rollups, rollups.rollups.months
+    at_once: list[Detail] = []
+
+    def of_all(month: date, detail: Detail) -> AsyncIterator[Sequence[MonthRollup]]:
+        at_once.append(detail)
+        return months(month, detail)
+
+    monkeypatch.setattr(table, "months", of_all)
+    for _ in range(3):
+        tables.now += timedelta(hours=13)
+        await rollups.roll_up_usage()()
+    settled = [len(group) async for group in months(date(2026, 11, 1), Detail())]
+
+    assert at_once
+    assert set(at_once) == {Detail()}
+    assert settled == [25, 25, 10]
+    await assert_exact(rollups, tables)
 
 
 async def test_a_day_that_changes_is_brought_into_its_month_anew(rollups: UsageRollups, tables: MemoryTables) -> None:

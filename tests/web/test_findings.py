@@ -154,6 +154,8 @@ async def test_findings_are_narrowed_by_state_kind_severity_and_time() -> None:
         ("severity=urgent", "high"),
         ("state=new", "accepted"),
         ("after=x", "'after'"),
+        # ["2026-11-23T09:30:00","f1"]: a time without a zone.
+        ("after=WyIyMDI2LTExLTIzVDA5OjMwOjAwIiwiZjEiXQ==", "'after'"),
         ("limit=0", "'limit'"),
         ("from=yesterday", "'from'"),
         ("by=kind", "unknown parameter"),

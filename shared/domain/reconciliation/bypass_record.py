@@ -60,7 +60,7 @@ def bypass_record(call: AzureCall, names: ResourceNames, tenant_id: str | None) 
     duration_ms = logged.duration_ms or 0
     return UsageRecord(
         call=OpenCall(
-            call_id=f"{CALL_ID_PREFIX}{_plain(call.correlation_id)}",
+            call_id=bypass_id(call.correlation_id),
             begun_at=call.began_at,
             principal=_principal(logged.object_id, tenant_id),
             operation=operation_of(logged.log_operation),
@@ -83,6 +83,11 @@ def bypass_record(call: AzureCall, names: ResourceNames, tenant_id: str | None) 
         response_bytes=logged.response_bytes or 0,
         origin=Origin.AZURE_LOGS,
     )
+
+
+def bypass_id(correlation_id: str) -> str:
+    """Return the id of the record of a call that Azure logged under this one."""
+    return f"{CALL_ID_PREFIX}{_plain(correlation_id)}"
 
 
 def same_bypass(one: UsageRecord, other: UsageRecord) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shared.domain.reconciliation.bypass_record import bypass_id
 from shared.domain.reconciliation.calls import AzureCall, CallUnderWay, OurCall, Tokens
 from shared.domain.reconciliation.hour_edges import HourEdges
 from shared.domain.reconciliation.lateness import slow_arrival
@@ -64,10 +65,13 @@ def judge(
     lateness: timedelta,
     under_way: Iterable[CallUnderWay],
     metrics: Mapping[str, MetricTotals],
+    charged: Set[str] = frozenset(),
 ) -> Judged:
     """
     Return what becomes of the calls of a window, of a matching that has those next to it, too.
 
+    `charged` are the ids of records that were made of Azure's logs before: their calls have been waited for, and a
+    line that says more of one, or a call that begins now, does not have them waited for again.
     A pair whose sides stand in two hours is counted in that of Azure's side, and its tokens where each stands.
     """
     sums = _Sums(window, names)
@@ -75,7 +79,9 @@ def judge(
         sums.add_pair(pair)
     missing = [call for call in matching.ours_only if sums.add_ours(call, call.ended_at + lateness, now)]
     running = CallsUnderWay(under_way, names)
-    bypasses = [call for call in matching.azure_only if sums.add_azures(call, _deadline(call, running, now), now)]
+    bypasses = [
+        call for call in matching.azure_only if sums.add_azures(call, _deadline(call, running, charged, now), now)
+    ]
     return Judged(
         window=window,
         pairs=[pair for pair in matching.pairs if _is_in(window, pair.azures.began_at)],
@@ -89,8 +95,10 @@ def judge(
     )
 
 
-def _deadline(call: AzureCall, running: CallsUnderWay, now: datetime) -> datetime:
+def _deadline(call: AzureCall, running: CallsUnderWay, charged: Set[str], now: datetime) -> datetime:
     """Return until when a record may still come of a call that Azure has logged."""
+    if bypass_id(call.correlation_id) in charged:
+        return now
     grace_ends_at = call.arrived_at + BYPASS_GRACE
     # One that may be it has not ended: look again in a while.
     return max(grace_ends_at, now + BYPASS_GRACE) if running.may_have(call) else grace_ends_at
