@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from azure.data.tables.aio import TableClient
 
-from shared.adapters.conditional_rows import ConditionalRows, cell, version_of
+from shared.adapters.table_conditional_rows import ConditionalRows, cell, version_of
 from shared.domain.findings.finding import (
     Announcement,
     Finding,

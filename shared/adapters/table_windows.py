@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 from azure.data.tables.aio import TableClient
 
-from shared.adapters.conditional_rows import ConditionalRows, cell, version_of
+from shared.adapters.table_conditional_rows import ConditionalRows, cell, version_of
 from shared.domain.logs.keys import key_part
 from shared.domain.reconciliation.marks import Mark
 from shared.domain.reconciliation.totals import HourTotals
