@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-import aiohttp
 import duckdb
 import pandas as pd
 import pytest
@@ -19,14 +17,11 @@ from typer.testing import CliRunner, Result
 
 from local.azurite import Azurite
 from shared.adapters.blob_service import blob_service
-from shared.adapters.system_clock import SystemClock
-from shared.adapters.table_authorization import TableEndpoint
-from shared.adapters.table_service import StorageSettings, open_tables
-from shared.adapters.table_transactions import TableTransactions
-from shared.adapters.table_usage_ledger import TableUsageLedger
+from shared.adapters.table_service import StorageSettings
 from shared.cli.__main__ import app
 from shared.domain.usage_record import Charge, UsageRecord
 from tests.adapters.records import record
+from tests.cli.ledger import record_calls
 
 # A day of our own: other tests share the account.
 DAY = datetime(2032, 5, 6, 12, tzinfo=UTC)
@@ -47,7 +42,7 @@ def ledger(azurite: Azurite) -> None:
         charged(record(f"e{number}", begun_at=DAY + timedelta(hours=number)), HOSTILE[number], COSTS[number])
         for number in (4, 5)
     ]
-    asyncio.run(write(azurite.connection_string, [*calls, record("unpriced", begun_at=DAY)]))
+    record_calls(azurite.connection_string, [*calls, record("unpriced", begun_at=DAY)])
 
 
 @pytest.fixture(autouse=True)
@@ -58,24 +53,6 @@ def environment(azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> None:
 def charged(each: UsageRecord, name: str, cost: str) -> UsageRecord:
     call = replace(each.call, principal=replace(each.call.principal, name=name))
     return replace(each, call=call, charge=Charge(cost_usd=Decimal(cost), price_source="list"))
-
-
-async def write(connection_string: str, records: list[UsageRecord]) -> None:
-    async with (
-        open_tables(StorageSettings(connection_string=connection_string)) as tables,
-        aiohttp.ClientSession() as session,
-    ):
-        transactions = TableTransactions(
-            TableEndpoint.of(tables),
-            session,
-            create_table=tables.create_table_if_not_exists,
-            clock=SystemClock(),
-            jitter=random.random,
-        )
-        written = TableUsageLedger(transactions, worker_id="export-test", lease_seconds=90)
-        for each in records:
-            await written.end(each)
-        await written.close()
 
 
 def run(*arguments: str) -> Result:

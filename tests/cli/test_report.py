@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-import aiohttp
 import pytest
 from rich.cells import cell_len
 from typer.testing import CliRunner, Result
 
 from local.azurite import Azurite
-from shared.adapters.system_clock import SystemClock
-from shared.adapters.table_authorization import TableEndpoint
-from shared.adapters.table_service import StorageSettings, open_tables
-from shared.adapters.table_transactions import TableTransactions
-from shared.adapters.table_usage_ledger import TableUsageLedger
 from shared.cli.__main__ import app
 from shared.domain.usage_record import Charge, UsageRecord
 from tests.adapters.records import record
+from tests.cli.ledger import record_calls
 
 # A day of our own: other tests share the account.
 DAY = datetime(2031, 5, 6, 12, tzinfo=UTC)
@@ -38,25 +31,7 @@ def ledger(azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> None:
         record("r2", begun_at=DAY, object_id="alice", prompt_tokens=234),
         record("r3", begun_at=DAY, object_id="bob", prompt_tokens=5),
     ]
-    asyncio.run(_write(azurite.connection_string, records))
-
-
-async def _write(connection_string: str, records: list[UsageRecord]) -> None:
-    async with (
-        open_tables(StorageSettings(connection_string=connection_string)) as tables,
-        aiohttp.ClientSession() as session,
-    ):
-        transactions = TableTransactions(
-            TableEndpoint.of(tables),
-            session,
-            create_table=tables.create_table_if_not_exists,
-            clock=SystemClock(),
-            jitter=random.random,
-        )
-        written = TableUsageLedger(transactions, worker_id="report-test", lease_seconds=90)
-        for each in records:
-            await written.end(each)
-        await written.close()
+    record_calls(azurite.connection_string, records)
 
 
 def run(*arguments: str, columns: int = 140) -> Result:
@@ -81,7 +56,7 @@ def test_costs_and_shares_are_shown_where_there_are_any(azurite: Azurite) -> Non
         _charged(record("r6", begun_at=day, object_id="bob"), Charge(provisioned=True)),
         record("r7", begun_at=day, object_id="bob"),
     ]
-    asyncio.run(_write(azurite.connection_string, records))
+    record_calls(azurite.connection_string, records)
     period = ("--from", "2031-05-07", "--to", "2031-05-08", "--by", "principal,deployment")
     plain, priced = run(*PERIOD).stdout, run(*period, columns=200).stdout
     heading = next(line for line in priced.splitlines() if line.startswith(" principal"))
