@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from openapi_schema_validator import OAS31Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
@@ -37,6 +38,7 @@ ASKED = [
     ("/usage/page/me", "/usage/page/me"),
     ("/healthz", "/healthz"),
 ]
+ID = re.compile("[A-Za-z0-9][A-Za-z0-9._~-]{0,199}")
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
@@ -79,6 +81,8 @@ def test_whatever_is_asked_is_answered_as_described(asking: httpx.Client, gatewa
         @settings(max_examples=12, suppress_health_check=list(HealthCheck), derandomize=True)
         @given(case=found.ok().as_strategy())
         def ask(case: schemathesis.Case[Any]) -> None:
+            # What is no id, the platform takes for no path of ours, and answers itself.
+            assume(all(ID.fullmatch(str(part)) for part in case.path_parameters.values()))
             case.call_and_validate(base_url=gateway.url, headers=dict(asking.headers), checks=CHECKS)
 
         ask()
