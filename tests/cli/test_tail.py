@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -149,15 +150,31 @@ def test_ctrl_c_ends_it_cleanly(azurite: Azurite) -> None:
     put(azurite.connection_string, [ended("seen", begun=-5)])
     command = [sys.executable, "-m", "shared.cli", "tail", "--deployment", "tail-test", "--every", "0.2", "--json"]
     environment = {**os.environ, "AzureWebJobsStorage": azurite.connection_string}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
-        assert process.stdout is not None
-        first = process.stdout.readline()
-        time.sleep(0.3)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+    with (
+        _heeding_ctrl_c(),
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            first = process.stdout.readline()
+            time.sleep(0.3)
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=20)
+        finally:
+            process.kill()
 
     assert json.loads(first)["deployment"] == "tail-test"
     assert (process.returncode, errors) == (0, b"")
+
+
+@contextmanager
+def _heeding_ctrl_c() -> Iterator[None]:
+    """Let who is started heed it, though these tests run in the background: there it is ignored, and that is inherited."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_principal_that_cannot_be_one_ends_with_2() -> None:
