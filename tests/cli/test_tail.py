@@ -169,7 +169,7 @@ def test_ctrl_c_ends_it_cleanly(azurite: Azurite) -> None:
 
 @contextmanager
 def _heeding_ctrl_c() -> Iterator[None]:
-    """Let who is started heed it, though these tests run in the background: there it is ignored, and that is inherited."""
+    """Let who is started heed it: in the background it is ignored, and that is inherited."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
