@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--delay-ms", type=int, help="waits before every answer")
     exports = parser.add_argument_group("log exports")
     exports.add_argument("--export-to", metavar="CONNECTION_STRING", help="the storage account that gets them")
-    exports.add_argument("--export-within", type=float, default=10.0, metavar="SECONDS", help="how late a line may be")
+    exports.add_argument("--export-within", type=float, default=6.0, metavar="SECONDS", help="how late a line may be")
     exports.add_argument("--past-the-gate", action="store_true", help="let some calls come round the gateway")
     exports.add_argument("--seed", type=int, help="makes what is random in them the same again")
     return parser
