@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -60,9 +60,6 @@ class TableCallLog:
                 self._first(keys, usage_row(correlation_id), CallUsage),
             )
         return LoggedCall(call=call, usage=usage) if call or usage else None
-
-    def _partitions(self, hour: str) -> AsyncIterator[str]:
-        return partitions(self._table, f"{hour}_", hour + _AFTER_UNDERSCORE)
 
     async def _first(self, keys: list[str], row_key: str, kind: type[_E]) -> _E | None:
         found = await asyncio.gather(*(self._get(key, row_key, kind) for key in keys))

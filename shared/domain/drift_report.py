@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from shared.domain.usage_record import UsageRecord
 
@@ -28,9 +28,6 @@ class DriftRow:
     completion_exact: int
     completion_p95_error: int
     completion_bias: float
-
-
-DRIFT_COLUMNS = tuple(field.name for field in fields(DriftRow))
 
 
 @dataclass(slots=True)

@@ -9,9 +9,17 @@ from datetime import UTC, datetime
 import pytest
 
 from local.azurite import Azurite
-from shared.domain.usage_record import UsageRecord
+from shared.adapters.system_clock import SystemClock
+from shared.bootstrap.records import tell_call
+from shared.cli.options import OPERATOR
+from shared.domain.call_story import Match
+from shared.domain.usage_record import Outcome, UsageRecord
+from shared.usecases.tell_call import CallQuery
 from tests.adapters.records import record
+from tests.adapters.usage_rows import put_records
 from tests.cli.ledger import put, run
+from tests.usecases.ingesting import log_account
+from tests.usecases.reconciling import logged_call
 
 BEGUN = datetime(2032, 6, 6, 12, tzinfo=UTC)
 HINT = ("--begun-at", "2032-06-06")
@@ -72,3 +80,19 @@ def test_a_call_that_is_none_ends_with_1() -> None:
 def test_what_cannot_be_understood_ends_with_2(arguments: tuple[str, ...]) -> None:
     """As a shell's own mistakes do."""
     assert run("call", *arguments).exit_code == 2
+
+
+async def test_a_call_whose_id_was_lost_is_told_with_the_line_that_only_it_can_be(azurite: Azurite) -> None:
+    """Its answer broke off before the headers that bring Azure's id."""
+    at = datetime(2032, 6, 7, 12, tzinfo=UTC)
+    each = record("lost-id", begun_at=at)
+    cut = replace(each, call=replace(each.call, streamed=False, request_bytes=2048), outcome=Outcome.CUT_BY_UPSTREAM)
+    async with log_account(azurite) as account:
+        await account.store.put([logged_call("a-lost-id", at=at)])
+        await put_records(account.tables, [replace(cut, apim_request_id=None, status=None)])
+        story = await tell_call(account.tables, SystemClock())(CallQuery(call_id="lost-id", begun_at=at), OPERATOR)
+
+    assert story.match is Match.LIKENESS
+    assert story.logged
+    assert story.logged.call
+    assert story.logged.call.correlation_id == "a-lost-id"

@@ -27,7 +27,6 @@ class Uncounted(StrEnum):
     REQUEST_UNREADABLE = "the request, which is unreadable"
     RESPONSE_FORMAT = "the response format"
     SERVER_STATE = "what the server remembers"
-    TOOL_CALLS = "the frame of tool calls"
     TOOLS = "tools"
 
 
